@@ -1,0 +1,28 @@
+"""fedreid: federated-learning simulation for person re-identification.
+
+The same federation, serial or parallel, simulated or deployed, gives the same numbers, resumes exactly, and writes its
+own report. Every command is one function call away::
+
+    result = fedreid.run("scenarios/quickstart.toml", out="results/mine", engine="ray")
+    result.final["generic/synthetic/mAP"]
+    result.metrics                                   # a pandas frame
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fedreid.simulation.launch import Interrupted, RunResult, resume, run
+
+__version__ = "0.1.0"
+__all__ = ["Interrupted", "RunResult", "resume", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    # Importing the domain must not import Flower: the engine is loaded when it is asked for.
+    if name in __all__:
+        from fedreid.simulation import launch
+
+        return getattr(launch, name)
+    raise AttributeError(f"module 'fedreid' has no attribute {name!r}")

@@ -8,50 +8,59 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from fedreid.scenario.checks import Contradictions, contradictions
 
 Positive = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]  # of a source: part of file names and of keys
 
 
 class Settings(BaseModel):
     """Base of all settings: frozen, no unknown keys, no silent conversion of types."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Market1501Source(Settings):
-    """Images in Market-1501's layout: bounding_box_train, query, bounding_box_test, names like 0002_c1s1_000451_03.jpg."""
+    """Images in Market-1501's layout: bounding_box_train, query, bounding_box_test; names like 0002_c1s1_000451_03.jpg.
 
-    format: Literal["market1501"]
+    Junk images (identity -1) are dropped; distractors (0000) stay in the gallery.
+    """
+
+    format: Literal["market1501"] = Field(description="how the dataset lies on disk")
     path: str = Field(description="the dataset's folder; relative paths start at data.root")
-    verify_counts: bool = Field(True, description="refuse a copy that doesn't have the published counts")
+    verify_counts: bool = Field(default=True, description="refuse a copy that doesn't have the published counts")
 
 
 class FolderSource(Settings):
     """A plain folder with one sub-folder per identity."""
 
-    format: Literal["folder"]
+    format: Literal["folder"] = Field(description="how the dataset lies on disk")
     path: str = Field(description="the dataset's folder; relative paths start at data.root")
     camera_pattern: str = Field(
-        "", description="regular expression whose first group is the camera in a file name; empty: cameras unknown"
+        default="",
+        description="regular expression whose first group is the camera in a file name; empty: cameras unknown",
     )
-    test_identities: Share = Field(
-        0.25, description="share of the identities kept for generic evaluation: nobody trains on them"
+    test_identities: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.25, description="share of the identities kept for generic evaluation: nobody trains on them"
     )
 
 
 class SyntheticSource(Settings):
     """Synthetic pedestrians, rendered once from a seed into the cache, in Market-1501's layout."""
 
-    format: Literal["synthetic"]
-    identities: Positive = Field(120, description="identities for training")
-    test_identities: NotNegative = Field(40, description="further identities, for query and gallery")
-    cameras: Annotated[int, Field(ge=1, le=99)] = Field(4, description="cameras of the site")
-    images_per_camera: Positive = Field(4, description="images of each identity on each camera that sees it")
-    domain: NotNegative = Field(0, description="which site: shifts clothing, light, colour, blur and backgrounds")
-    seed: NotNegative = Field(0, description="seed of the pedestrians")
+    format: Literal["synthetic"] = Field(description="how the dataset lies on disk: rendered when first needed")
+    identities: Positive = Field(default=120, description="identities for training")
+    test_identities: NotNegative = Field(default=40, description="further identities, for query and gallery")
+    cameras: Annotated[int, Field(ge=1, le=99)] = Field(default=4, description="cameras of the site")
+    images_per_camera: Positive = Field(default=4, description="images of each identity on each camera that sees it")
+    domain: NotNegative = Field(
+        default=0, description="which site: shifts clothing, light, colour, blur and backgrounds"
+    )
+    seed: Seed = Field(default=0, description="seed of the pedestrians")
 
 
 Source = Annotated[Market1501Source | FolderSource | SyntheticSource, Field(discriminator="format")]
@@ -61,132 +70,150 @@ class DataSettings(Settings):
     """Which images, and how they are kept ready."""
 
     root: str = Field(
-        "", description="where relative dataset paths start; empty: the environment's FEDREID_DATA, else the current folder"
+        default="",
+        description="where relative dataset paths start; empty: FEDREID_DATA, else the current folder",
     )
     cache: str = Field(
-        "", description="folder of decoded images and pre-trained models; empty: FEDREID_CACHE, else ~/.cache/fedreid"
+        default="",
+        description="folder of decoded images and pre-trained models; empty: FEDREID_CACHE, else ~/.cache/fedreid",
     )
     image_size: Annotated[tuple[Positive, Positive], Field(strict=False)] = Field(
-        (128, 64), description="height and width in pixels that every image is resized to"
+        default=(128, 64), description="height and width in pixels that every image is resized to"
     )
-    skip_bad_images: bool = Field(False, description="list unreadable images in the report instead of stopping")
-    sources: dict[str, Source] = Field(min_length=1, description="the datasets, by a name of your choice")
+    skip_bad_images: bool = Field(default=False, description="list unreadable images in the report instead of stopping")
+    sources: dict[Name, Source] = Field(min_length=1, description="the datasets, by a name of your choice")
 
 
 class PartitionSettings(Settings):
     """How the training identities become clients and a public set."""
 
     by: Literal["identity", "camera", "dataset", "dirichlet"] = Field(
-        "identity",
+        default="identity",
         description="identity: K identities each; camera: one client per camera; dataset: one client per source; "
         "dirichlet: unequal numbers of identities",
     )
-    clients: Positive = Field(4, description="number of clients, for identity and dirichlet")
+    clients: Positive = Field(default=4, description="number of clients, for identity and dirichlet")
     identities_per_client: NotNegative = Field(
-        0, description="by identity: identities of each client; 0: all that are not public, equally"
+        default=0, description="by identity: identities of each client; 0: all that are not public, equally"
     )
     alpha: Annotated[float, Field(gt=0)] = Field(
-        1.0, description="by dirichlet: concentration; small values make sizes very unequal"
+        default=1.0, description="by dirichlet: concentration; small values make sizes very unequal"
     )
     public_identities: Annotated[int, Field(ge=-1)] = Field(
-        -1,
-        description="training identities held out as the public set; -1: by identity, all that no client holds, else none",
+        default=-1,
+        description="training identities kept as the public set; -1: by identity, all that no client holds, else none",
     )
-    public_source: str = Field("", description="a source that is public as a whole, instead of held-out identities")
+    public_source: str = Field(
+        default="", description="a source that is public as a whole, instead of held-out identities"
+    )
     held_out: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.4, description="share of each private identity's images kept for personalized evaluation"
+        default=0.4, description="share of each private identity's images kept for personalized evaluation"
     )
 
 
 class ModelSettings(Settings):
     """The backbone: images in, signed embeddings out."""
 
-    backbone: Literal["resnet10", "resnet18", "resnet34", "resnet50"] = Field("resnet18", description="residual network")
-    width: Annotated[float, Field(gt=0, le=4)] = Field(1.0, description="factor on the channels of every stage")
-    stem: Literal["imagenet", "small"] = Field(
-        "imagenet", description="imagenet: 7x7 stride 2 and max-pooling; small: 3x3 stride 1, for small images"
+    backbone: Literal["resnet10", "resnet18", "resnet34", "resnet50"] = Field(
+        default="resnet18", description="residual network"
     )
-    last_stride: Literal[1, 2] = Field(1, description="stride of the last stage; 1 keeps more spatial detail")
-    embedding_dim: Positive = Field(512, description="values in an embedding")
-    weights: str = Field("", description="file with torchvision-style ImageNet weights to start from; empty: random")
+    width: Annotated[float, Field(gt=0, le=4)] = Field(default=1.0, description="factor on the channels of every stage")
+    stem: Literal["imagenet", "small"] = Field(
+        default="imagenet", description="imagenet: 7x7 stride 2 and max-pooling; small: 3x3 stride 1, for small images"
+    )
+    last_stride: Literal[1, 2] = Field(default=1, description="stride of the last stage; 1 keeps more spatial detail")
+    embedding_dim: Positive = Field(default=512, description="values in an embedding")
+    weights: str = Field(
+        default="", description="file with torchvision-style ImageNet weights to start from; empty: random"
+    )
 
 
 class PretrainSettings(Settings):
     """CosFace training on the public set, before the federation; its result is cached."""
 
-    epochs: NotNegative = Field(10, description="passes over the public images; 0: no pre-training")
-    batch_size: Annotated[int, Field(ge=2)] = Field(64, description="images in a step")
-    learning_rate: Annotated[float, Field(gt=0)] = Field(0.05, description="peak rate; linear warm-up, cosine decay")
-    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="of SGD")
-    weight_decay: Annotated[float, Field(ge=0)] = Field(5e-4, description="of SGD")
+    epochs: NotNegative = Field(default=10, description="passes over the public images; 0: no pre-training")
+    batch_size: Annotated[int, Field(ge=2)] = Field(default=64, description="images in a step")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(
+        default=0.05, description="peak rate; linear warm-up, cosine decay"
+    )
+    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(default=0.9, description="of SGD")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(default=5e-4, description="of SGD")
 
 
 class MethodSettings(Settings):
     """What a client does in one round."""
 
-    name: Literal["fedavg"] = Field("fedavg", description="the local learning method")
-    epochs: Positive = Field(2, description="passes over the client's images in a round")
-    batch_size: Annotated[int, Field(ge=2)] = Field(32, description="images in a step")
-    learning_rate: Annotated[float, Field(gt=0)] = Field(0.01, description="of SGD, constant")
-    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="of SGD; not carried between rounds")
-    weight_decay: Annotated[float, Field(ge=0)] = Field(5e-4, description="of SGD")
+    name: Literal["fedavg"] = Field(default="fedavg", description="the local learning method")
+    epochs: Positive = Field(default=2, description="passes over the client's images in a round")
+    batch_size: Annotated[int, Field(ge=2)] = Field(default=32, description="images in a step")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(default=0.01, description="of SGD, constant")
+    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(default=0.9, description="of SGD; not carried between rounds")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(default=5e-4, description="of SGD")
 
 
 class LossSettings(Settings):
     """CosFace, for pre-training and for clients."""
 
-    scale: Annotated[float, Field(gt=0)] = Field(30.0, description="s in CosFace")
-    margin: Annotated[float, Field(ge=0, lt=2)] = Field(0.4, description="m in CosFace")
+    scale: Annotated[float, Field(gt=0)] = Field(default=30.0, description="s in CosFace")
+    margin: Annotated[float, Field(ge=0, lt=2)] = Field(default=0.4, description="m in CosFace")
 
 
 class AugmentSettings(Settings):
     """Random changes to training images."""
 
-    flip: bool = Field(True, description="mirror half of the images")
-    crop_padding: NotNegative = Field(4, description="pad by so many pixels, then crop back at random; 0: off")
+    flip: bool = Field(default=True, description="mirror half of the images")
+    crop_padding: NotNegative = Field(default=4, description="pad by so many pixels, then crop back at random; 0: off")
 
 
 class FederationSettings(Settings):
     """The server's side."""
 
-    rounds: Positive = Field(5, description="communication rounds")
-    fraction: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="share of the clients in each round")
-    strategy: Literal["fedavg"] = Field("fedavg", description="how updates are aggregated")
+    rounds: Positive = Field(default=5, description="communication rounds")
+    fraction: Annotated[float, Field(gt=0, le=1)] = Field(default=1.0, description="share of the clients in each round")
+    strategy: Literal["fedavg"] = Field(default="fedavg", description="how updates are aggregated")
     batchnorm: Literal["average", "local", "statistics_local"] = Field(
-        "average",
+        default="average",
         description="average: all of it travels; local: none of it; statistics_local: scale and shift travel",
     )
-    on_client_failure: Literal["stop", "skip"] = Field("stop", description="when a client fails in a round")
+    on_client_failure: Literal["stop", "skip"] = Field(default="stop", description="when a client fails in a round")
 
 
 class EvaluationSettings(Settings):
     """What is measured, and how often."""
 
-    every: NotNegative = Field(1, description="rounds between evaluations; 0: only before the first and after the last")
-    batch_size: Positive = Field(256, description="images embedded at once")
-    local_only: bool = Field(True, description="also train every client alone, as a reference row")
+    every: NotNegative = Field(
+        default=1, description="rounds between evaluations; 0: only before the first and after the last"
+    )
+    batch_size: Positive = Field(default=256, description="images embedded at once")
+    local_only: bool = Field(default=True, description="also train every client alone, as a reference row")
 
 
 class RuntimeSettings(Settings):
     """Where the federation runs; changes no number on one kind of processor."""
 
-    engine: Literal["serial", "ray"] = Field("serial", description="serial: this process; ray: parallel workers")
-    workers: NotNegative = Field(0, description="ray workers; 0: one per core")
-    threads_per_client: Positive = Field(1, description="torch threads of a training client, in both engines")
-    ray_address: str = Field("", description="a running Ray cluster to join (host:port); empty: start one here")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where networks run; auto: a GPU if there is one")
-    precision: Literal["auto", "float32", "bf16"] = Field("auto", description="auto: bf16 on a GPU, else float32")
-    keep_checkpoints: Positive = Field(2, description="how many of the last checkpoints stay on disk")
+    engine: Literal["serial", "ray"] = Field(
+        default="serial", description="serial: this process; ray: parallel workers"
+    )
+    workers: NotNegative = Field(default=0, description="ray workers; 0: one per core")
+    threads_per_client: Positive = Field(default=1, description="torch threads of a training client, in both engines")
+    ray_address: str = Field(default="", description="a running Ray cluster to join (host:port); empty: start one here")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="where networks run; auto: a GPU if there is one"
+    )
+    precision: Literal["auto", "float32", "bf16"] = Field(
+        default="auto", description="auto: bf16 on a GPU, else float32"
+    )
+    keep_checkpoints: Positive = Field(default=2, description="how many of the last checkpoints stay on disk")
 
 
 class Scenario(Settings):
     """A federation, ready to launch."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field(
-        "federation", description="names the run folder; letters, digits, dots, dashes"
+        default="federation", description="names the run folder; letters, digits, dots, dashes"
     )
-    description: str = Field("", description="a sentence for the report")
-    seed: NotNegative = Field(0, description="of everything random")
+    description: str = Field(default="", description="a sentence for the report")
+    seed: Seed = Field(default=0, description="of everything random")
     data: DataSettings
     partition: PartitionSettings = PartitionSettings()
     model: ModelSettings = ModelSettings()
@@ -197,3 +224,9 @@ class Scenario(Settings):
     federation: FederationSettings = FederationSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     runtime: RuntimeSettings = RuntimeSettings()
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Scenario:
+        if found := contradictions(self):
+            raise Contradictions(found)
+        return self

@@ -1,0 +1,90 @@
+"""The Flower ClientApp: who am I, train, evaluate, and train alone as a reference. Thin: methods do the work."""
+
+from __future__ import annotations
+
+import time
+
+from flwr.app import Context, Message
+from flwr.clientapp import ClientApp
+
+from clients.client import Client
+from clients.methods import METHODS
+from clients.state import PrivateState
+from clients.workspace import Workspace, workspace
+from fedreid import wire
+from fedreid.models.sharing import copy_arrays, load_tensors
+from fedreid.training import TrainingStats
+
+app = ClientApp()
+
+
+@app.query()
+def identify(message: Message, context: Context) -> Message:
+    """Which client of the federation this node plays."""
+    return wire.reply(message, {wire.CLIENT: client_index(context)})
+
+
+@app.train()
+def train(message: Message, context: Context) -> Message:
+    """One local round: receive, train, evaluate on the client's own people if asked, keep the private state."""
+    client, private = _open(message, context)
+    stats = METHODS[client.settings.method.name](client)
+    update = copy_arrays(client.workspace.shared)
+    metrics = training_metrics(stats, len(client.images))
+    if message.content[wire.CONFIG][wire.EVALUATE]:
+        metrics |= _timed_evaluation(client)
+    private.save(client.round, client.state | client.workspace.private)
+    return wire.reply(message, metrics, update)
+
+
+@app.train("local_only")
+def train_local_only(message: Message, context: Context) -> Message:
+    """The reference without a federation: start from the same model, train alone for as many epochs, evaluate."""
+    client, _ = _open(message, context)
+    client.state = {}
+    federation = client.settings.federation
+    rounds = max(1, round(federation.rounds * federation.fraction))
+    stats = METHODS[client.settings.method.name](client, epochs=rounds * client.settings.method.epochs)
+    metrics = training_metrics(stats, len(client.images)) | _timed_evaluation(client) | client.generic_metrics()
+    return wire.reply(message, metrics)
+
+
+@app.evaluate()
+def evaluate(message: Message, context: Context) -> Message:
+    """The received model on the client's own people."""
+    client, _ = _open(message, context)
+    return wire.reply(message, {wire.NUM_EXAMPLES: len(client.images), **_timed_evaluation(client)})
+
+
+def client_index(context: Context) -> int:
+    """The node's number in the federation, from `node_config` (Flower's own simulation sets it too)."""
+    return int(context.node_config["partition-id"])
+
+
+def training_metrics(stats: TrainingStats, num_examples: int) -> dict[str, float]:
+    """What a client reports of its training."""
+    return {
+        wire.NUM_EXAMPLES: num_examples,
+        "loss": stats.loss,
+        "accuracy": 100 * stats.accuracy,
+        "steps": stats.steps,
+        "images": stats.images,
+        "seconds": stats.seconds,
+    }
+
+
+def _open(message: Message, context: Context) -> tuple[Client, PrivateState]:
+    """The client of this message, with the received model loaded and its private state read."""
+    config = message.content[wire.CONFIG]
+    space: Workspace = workspace(str(config[wire.RUN_DIR]))
+    index, server_round = client_index(context), int(config[wire.ROUND])
+    private = PrivateState(space.run_dir, index, keep=space.scenario.runtime.keep_checkpoints)
+    state = private.load(server_round)
+    model = space.receive(wire.to_arrays(message.content[wire.ARRAYS]), state)
+    return Client(index, server_round, space, model, state), private
+
+
+def _timed_evaluation(client: Client) -> dict[str, float]:
+    started = time.perf_counter()
+    metrics = client.personalized_metrics()
+    return metrics | {"evaluation-seconds": time.perf_counter() - started}

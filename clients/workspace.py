@@ -1,0 +1,74 @@
+"""What a process that runs clients keeps between them: the scenario, the images and one resident model.
+
+Simulating a thousand clients means overwriting one model's weights a thousand times, not building a thousand models.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from fedreid import run_folder
+from fedreid.data.federation import FederationData
+from fedreid.errors import UserError
+from fedreid.models import build_backbone
+from fedreid.models.sharing import load_tensors, private_names, shared_tensors
+from fedreid.scenario import Scenario, load_scenario
+from fedreid.training.device import choose_device
+
+
+class Workspace:
+    """Everything a client needs that isn't its own, opened once for each process and run.
+
+    Raises:
+        UserError: the run folder, or a data folder it names, isn't here.
+    """
+
+    def __init__(self, run_dir: Path) -> None:
+        if not (run_dir / run_folder.SCENARIO).is_file():
+            raise UserError(f"the run folder {run_dir} is not here. Put it on a file system that every node sees.")
+        self.run_dir = run_dir
+        self.scenario: Scenario = load_scenario(run_dir / run_folder.SCENARIO).scenario
+        self.data = FederationData.open(run_dir)
+        self.device, self.bf16 = choose_device(self.scenario.runtime)
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """The resident backbone. Its weights belong to whoever loaded theirs last."""
+        model = build_backbone(self.scenario.model, generator=torch.Generator().manual_seed(0))
+        return model.to(self.device, memory_format=torch.channels_last)
+
+    @cached_property
+    def start(self) -> dict[str, Tensor]:
+        """State of the backbone before the first round."""
+        return load_file(self.run_dir / run_folder.START)
+
+    @cached_property
+    def shared(self) -> dict[str, Tensor]:
+        """The resident model's tensors that travel."""
+        return shared_tensors(self.model, self.scenario.federation.batchnorm)
+
+    @cached_property
+    def private(self) -> dict[str, Tensor]:
+        """The resident model's tensors that stay with each client (BatchNorm, if the scenario says so)."""
+        names = private_names(self.model, self.scenario.federation.batchnorm)
+        return {name: tensor for name, tensor in self.model.state_dict(keep_vars=True).items() if name in names}
+
+    def receive(self, arrays: dict[str, np.ndarray], private: dict[str, Tensor]) -> nn.Module:
+        """The resident model with the server's arrays and one client's own tensors in it."""
+        load_tensors(self.shared, arrays)
+        if self.private:
+            own = {name: private.get(name, self.start[name]).numpy() for name in self.private}
+            load_tensors(self.private, own)
+        return self.model
+
+
+@lru_cache(maxsize=1)
+def workspace(run_dir: str) -> Workspace:
+    """The process's workspace for this run; opening another run closes it."""
+    return Workspace(Path(run_dir))

@@ -1,0 +1,156 @@
+"""The command line. Exit status: 0 done, 1 the run failed, 2 a mistake in what was given, 130 stopped with Ctrl-C."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from fedreid.errors import RunError, UserError
+from fedreid.progress import progress_for
+
+DONE, FAILED, MISTAKE, STOPPED = 0, 1, 2, 130
+
+app = typer.Typer(
+    name="fedreid",
+    help="Federated-learning simulation for person re-identification.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+scenario_app = typer.Typer(help="Look at scenarios.", no_args_is_help=True)
+data_app = typer.Typer(help="Look at datasets, render synthetic pedestrians.", no_args_is_help=True)
+app.add_typer(scenario_app, name="scenario")
+app.add_typer(data_app, name="data")
+
+ScenarioFile = Annotated[Path, typer.Argument(help="scenario file (TOML)", show_default=False)]
+RunFolder = Annotated[Path, typer.Argument(help="folder of a run", show_default=False)]
+Overrides = Annotated[
+    list[str], typer.Option("--set", metavar="KEY.PATH=VALUE", help="change a setting; may be given again")
+]
+
+
+@app.command()
+def run(
+    scenario: ScenarioFile,
+    overrides: Overrides = [],  # noqa: B006  (typer reads the default, nobody changes it)
+    out: Annotated[Path | None, typer.Option(help="run folder [results/NAME/UTC TIME]", show_default=False)] = None,
+    engine: Annotated[str | None, typer.Option(help="serial or ray [the scenario's]", show_default=False)] = None,
+) -> None:
+    """Run a federation and write its report."""
+    from fedreid.simulation import launch
+
+    if engine not in (None, "serial", "ray"):
+        raise UserError(f"--engine {engine}: expected serial or ray.")
+    _finish(launch.run(scenario, overrides=overrides, out=out, engine=engine, progress=progress_for(Console())))
+
+
+@app.command()
+def resume(run_dir: RunFolder) -> None:
+    """Go on with a run that was stopped, killed or that failed."""
+    from fedreid.simulation import launch
+
+    _finish(launch.resume(run_dir, progress=progress_for(Console())))
+
+
+@app.command()
+def report(run_dir: RunFolder) -> None:
+    """Write the report of a run again, also of one that isn't finished."""
+    from fedreid.reports import write_report
+
+    Console().print(f"report: {write_report(run_dir)}", soft_wrap=True, highlight=False)
+
+
+@scenario_app.command("show")
+def show(scenario: ScenarioFile, overrides: Overrides = []) -> None:  # noqa: B006
+    """Print the resolved scenario: every setting, its value, and where the value came from."""
+    from fedreid.scenario import describe, load_scenario
+
+    table = Table(box=None, pad_edge=False)
+    for heading, style in (("setting", "bold"), ("value", ""), ("from", "cyan"), ("what it does", "dim")):
+        table.add_column(heading, style=style, overflow="fold")
+    for row in describe(load_scenario(scenario, overrides)):
+        table.add_row(*map(str, row))
+    Console().print(table)
+
+
+@data_app.command("show")
+def contact_sheet_of(
+    scenario: ScenarioFile,
+    out: Annotated[Path, typer.Option(help="picture to write")] = Path("contact-sheet.png"),
+    source: Annotated[str, typer.Option(help="a source of the scenario [the first]", show_default=False)] = "",
+    identities: Annotated[int, typer.Option(min=1, help="rows")] = 8,
+    overrides: Overrides = [],  # noqa: B006
+) -> None:
+    """Write a contact sheet: rows of identities across cameras."""
+    from fedreid.data.contact_sheet import contact_sheet
+    from fedreid.data.sources import read_source
+    from fedreid.scenario import load_scenario
+
+    data = load_scenario(scenario, overrides).scenario.data
+    name = source or next(iter(data.sources))
+    if name not in data.sources:
+        raise UserError(f"{scenario}: there is no source {name}; it has {', '.join(data.sources)}.")
+    table = read_source(name, data.sources[name], data)
+    try:
+        contact_sheet(table, identities=identities).save(out)
+    except (OSError, ValueError) as error:
+        raise UserError(f"can't write {out}: {error}") from error
+    Console().print(f"{out}: {len(table.frame):,} images of {table.frame.identity.nunique():,} identities", highlight=False)
+
+
+def _finish(result) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    console = Console(soft_wrap=True, highlight=False)
+    for key, value in result.final.items():
+        if key.endswith(("/mAP", "/rank1")):
+            console.print(f"{key:<40} {value:6.2f} %")
+    console.print(f"run folder: {result.run_dir}")
+    console.print(f"report:     {result.report}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point: runs a command and turns every expected failure into one clear text and an exit status."""
+    sys.exit(_status(arguments))
+
+
+def _status(arguments: list[str] | None) -> int:
+    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    try:
+        app(arguments, standalone_mode=False)
+    except UserError as error:
+        errors.print(str(error))
+        return MISTAKE
+    except RunError as error:
+        errors.print(str(error))
+        return FAILED
+    except KeyboardInterrupt:
+        return STOPPED
+    except Exception as error:
+        return _other(error, errors)
+    return DONE
+
+
+def _other(error: Exception, errors: Console) -> int:
+    import click
+
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, click.ClickException):
+        error.show()
+        return MISTAKE
+    if isinstance(error, click.exceptions.Abort):
+        return STOPPED
+    from fedreid.simulation.launch import Interrupted
+
+    if isinstance(error, Interrupted):
+        errors.print(str(error))
+        return STOPPED
+    raise error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""Who gets which image: one table, kept as text in a run folder so that a split can be read, checked and repeated."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from fedreid.errors import UserError
+
+COLUMNS = ("source", "row", "path", "identity", "camera", "use")
+PERSON = ["source", "identity"]  # who somebody is: the same number in two sources is two people
+PUBLIC = "public"
+
+
+def client_part(client: int) -> str:
+    """Name of a client's part: client-007."""
+    return f"client-{client:03d}"
+
+
+def generic_part(source: str) -> str:
+    """Name of a source's generic test set: generic-market."""
+    return f"generic-{source}"
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Who gets which image.
+
+    Attributes:
+        frame: one row for each image that is used, with columns
+            part ("public", "client-000", ..., "generic-SOURCE"),
+            source (its name in the scenario), row (its row in the source's table and cache), path, identity, camera,
+            use ("train" or "held_out"; in generic parts "query" or "gallery").
+            Rows are ordered by part (public, clients, generic by name), then by source and row. An image is in one
+            part only.
+    """
+
+    frame: pd.DataFrame
+
+    @property
+    def parts(self) -> list[str]:
+        """Names of the parts, in order."""
+        return list(dict.fromkeys(self.frame["part"]))
+
+    @property
+    def clients(self) -> list[str]:
+        """Names of the clients' parts: client i is entry i."""
+        return [part for part in self.parts if part.startswith("client-")]
+
+    def part(self, name: str) -> pd.DataFrame:
+        """The rows of one part."""
+        return self.frame[self.frame["part"] == name]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Split) and self.frame.reset_index(drop=True).equals(other.frame.reset_index(drop=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def texts(split: Split) -> Iterator[tuple[str, str]]:
+    """(file name, content) of every file that holds a split, as CSV."""
+    for part, rows in split.frame.groupby("part", sort=False):
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(zip(*(rows[column] for column in COLUMNS), strict=True))
+        yield f"{part}.csv", buffer.getvalue()
+
+
+def write_split(split: Split, folder: Path) -> None:
+    """Write a split into an existing folder, one CSV file for each part."""
+    for name, text in texts(split):
+        (folder / name).write_text(text, encoding="utf-8", errors="surrogateescape", newline="")
+
+
+def refuse_changes(split: Split, folder: Path) -> None:
+    """Check that a folder holds exactly this split, so that a run goes on with the images it started with.
+
+    Raises:
+        UserError: naming the files that differ, and how.
+    """
+    found = {file.name: _text(file) for file in folder.glob("*.csv")}
+    wanted = dict(texts(split))
+    changes = [
+        _change(name, found.get(name), wanted.get(name))
+        for name in sorted({*found, *wanted}, key=lambda name: part_order(name.removesuffix(".csv")))
+        if found.get(name) != wanted.get(name)
+    ]
+    if changes:
+        more = f"; and {len(changes) - 3} more files" if len(changes) > 3 else ""
+        raise UserError(
+            f"{folder}: the images are no longer the ones that this run started with: {'; '.join(changes[:3])}{more}.\n"
+            "  Put the dataset back as it was, or start a new run."
+        )
+
+
+def _text(file: Path) -> str:
+    with file.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        return stream.read()
+
+
+def _change(name: str, found: str | None, wanted: str | None) -> str:
+    if found is None or wanted is None:
+        return f"{name} is {'new' if found is None else 'gone'}"
+    before, after = set(found.splitlines()), set(wanted.splitlines())
+    example = min((after - before) or (before - after), default="the order of its rows")
+    return f"{name} lost {len(before - after)} rows and got {len(after - before)} (as {example})"
+
+
+def read_split(folder: Path) -> Split:
+    """The split that was written into a folder.
+
+    Raises:
+        UserError: the folder is missing, or a file in it is not part of a split.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; a run folder keeps its split there")
+    names = sorted((file.stem for file in folder.glob("*.csv")), key=part_order)
+    frames = [read_part(folder / f"{name}.csv").assign(part=name) for name in names]
+    if not frames:
+        raise UserError(f"{folder}: no split in this folder (public.csv, client-000.csv, ...)")
+    return Split(pd.concat(frames, ignore_index=True)[["part", *COLUMNS]])
+
+
+def part_order(part: str) -> tuple[int, int | str]:
+    """Public, then clients by number (client-1000 follows client-999), then generic test sets in their own order."""
+    kind, _, rest = part.partition("-")
+    if kind == "client" and rest.isdigit():
+        return 1, int(rest)
+    return (0, "") if part == PUBLIC else (2, rest)
+
+
+def read_part(file: Path) -> pd.DataFrame:
+    """One part of a split: a frame with COLUMNS.
+
+    The standard library reads a client's few rows several times faster than pandas does.
+
+    Raises:
+        UserError: the file is missing or is not a part of a split.
+    """
+    try:
+        with file.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
+            header, *rows = csv.reader(stream)
+        if tuple(header) != COLUMNS:
+            raise ValueError(f"its columns are {', '.join(header)}")
+        columns = dict(zip(COLUMNS, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(COLUMNS, ())
+        numbers = {
+            name: pd.array(list(map(int, columns[name])), dtype="int64") for name in ("row", "identity", "camera")
+        }
+    except FileNotFoundError:
+        raise UserError(f"{file}: no such file; the split of this run is incomplete") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file}: not a part of a split ({','.join(COLUMNS)}): {error}") from None
+    return pd.DataFrame(columns | numbers, columns=list(COLUMNS))

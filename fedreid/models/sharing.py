@@ -1,0 +1,67 @@
+"""Which tensors of a backbone travel: BatchNorm as a policy."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+STATISTICS = ("running_mean", "running_var")
+
+
+def shared_tensors(model: nn.Module, batchnorm: str) -> dict[str, Tensor]:
+    """The live tensors that cross between server and clients, by name.
+
+    Integer buffers never do: strategies average every array alike, and a mean of counters means nothing.
+
+    Args:
+        batchnorm: "average" (everything travels), "local" (no BatchNorm tensor does, as in FedBN, Li et al., ICLR
+            2021), or "statistics_local" (scale and shift travel, running statistics stay).
+    """
+    kept = set() if batchnorm == "average" else private_names(model, batchnorm)
+    return {
+        name: tensor
+        for name, tensor in model.state_dict(keep_vars=True).items()
+        if name not in kept and tensor.is_floating_point()
+    }
+
+
+def private_names(model: nn.Module, batchnorm: str) -> set[str]:
+    """Names of the BatchNorm tensors that stay with each client under this policy."""
+    if batchnorm == "average":
+        return set()
+    names: set[str] = set()
+    for prefix, module in model.named_modules():
+        if isinstance(module, _BatchNorm):
+            own = STATISTICS if batchnorm == "statistics_local" else (*STATISTICS, "weight", "bias")
+            names |= {f"{prefix}.{name}" for name in own if getattr(module, name, None) is not None}
+    return names
+
+
+@torch.no_grad()
+def load_tensors(target: Mapping[str, Tensor], arrays: Mapping[str, np.ndarray]) -> None:
+    """Overwrite live tensors with arrays of the same names and shapes, in place.
+
+    Raises:
+        ValueError: naming a missing array or a different shape.
+    """
+    with warnings.catch_warnings():
+        # Arrays from shared memory are read-only, and are only read here.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        sources = []
+        for name, tensor in target.items():
+            if name not in arrays:
+                raise ValueError(f"array {name} is missing from the received model")
+            if arrays[name].shape != tuple(tensor.shape):
+                raise ValueError(f"array {name}: received shape {arrays[name].shape}, expected {tuple(tensor.shape)}")
+            sources.append(torch.from_numpy(arrays[name]))
+    torch._foreach_copy_(list(target.values()), sources)
+
+
+def copy_arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    """Live tensors -> independent numpy arrays of the same names."""
+    return {name: tensor.detach().cpu().contiguous().numpy().copy() for name, tensor in tensors.items()}

@@ -1,0 +1,137 @@
+"""report.html: one file that needs nothing else, on any screen, on paper, in light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from fedreid.reports import notes, tables, words
+from fedreid.reports.drawing import to_svg
+from fedreid.reports.figures import Drawing
+from fedreid.reports.findings import Findings
+from fedreid.reports.loading import RunFolder
+from fedreid.reports.numbers import clock, count, is_missing, percent, points, size
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A key figure: what, how much, and compared with what; `tone`: "good", "bad" or ""."""
+
+    name: str
+    value: str
+    unit: str = ""
+    detail: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Content:
+    """What both forms of the report say, in the order in which they say it."""
+
+    title: str
+    description: str
+    status: str
+    summary: list[str]
+    tiles: list[Tile]
+    setup: list[tuple[str, str]]
+    generic: list[tables.Table]
+    clients: list[tables.Table]
+    costs: list[tables.Table]
+    totals: list[tuple[str, str]]
+    failures: list[str]
+    data: list[tables.Table]
+    data_notes: list[str]
+    bad_images: list[str]
+    protocol: list[tuple[str, str]]
+    command: str
+    versions: list[tuple[str, str]]
+    seed: int
+    scenario: str
+
+
+def content_of(run: RunFolder, findings: Findings) -> Content:
+    """Everything a report says about a run."""
+    start = words.start_name(run)
+    return Content(
+        title=run.scenario.name,
+        description=run.scenario.description,
+        status=words.status(run),
+        summary=words.summary(run, findings),
+        tiles=key_figures(run, findings),
+        setup=notes.setup(run),
+        generic=[tables.generic_table(result, start) for result in findings.generic],
+        clients=tables.client_tables(findings, start) if len(findings.clients) else [],
+        costs=tables.cost_tables(findings),
+        totals=notes.totals(run),
+        failures=notes.failures(run),
+        data=tables.data_tables(run.data),
+        data_notes=notes.data_notes(run),
+        bad_images=[str(image) for image in run.data.get("bad_images", ())],
+        protocol=notes.protocol(run, findings),
+        command=str(run.summary.get("command") or f"fedreid run {run.path / 'scenario.toml'}"),
+        versions=[(str(name), str(version)) for name, version in run.summary.get("versions", {}).items()],
+        seed=run.scenario.seed,
+        scenario=run.scenario_text,
+    )
+
+
+def key_figures(run: RunFolder, findings: Findings) -> list[Tile]:
+    """The figures that a reader looks for first."""
+    start = words.start_name(run)
+    tiles = []
+    for result in findings.generic[:2]:
+        for metric, name in (("mAP", "mAP"), ("rank1", "rank-1")):
+            change = result.final[metric] - result.start[metric] if result.start and result.last_round else None
+            detail = f"{points(change)} vs {start}" if change is not None else f"{start} model"
+            tiles.append(
+                Tile(f"Generic {name} · {result.dataset}", percent(result.final[metric]), "%", detail, _tone(change))
+            )
+    clients = findings.clients[findings.clients["final"].notna()]
+    if len(clients):
+        gain = float(clients["gain"].mean())
+        against = "trained alone" if findings.has_alone else start
+        detail = "" if is_missing(gain) else f"{points(gain)} vs {against}"
+        tiles.append(Tile("Personalized mAP · mean", percent(clients["final"].mean()), "%", detail, _tone(gain)))
+        gains = clients["gain"].dropna()
+        if len(gains):
+            better = int((gains >= words.SAME).sum())
+            tiles.append(Tile("Clients that gain", f"{better:,}", f"of {len(gains):,}", f"vs {against}"))
+    traffic = findings.cost[["bytes_down", "bytes_up"]].sum()
+    if len(findings.cost):
+        value, _, unit = size(float(traffic.sum())).partition(" ")
+        wire = run.summary.get("model", {}).get("wire_bytes")
+        tiles.append(Tile("Traffic, both ways", value, unit, f"{size(wire)} per model" if wire else ""))
+    timing = run.summary.get("timing", {})
+    if timing.get("total_seconds"):
+        speed = timing.get("images_per_second")
+        value, unit = clock(timing["total_seconds"])
+        tiles.append(Tile("Wall time", value, unit, f"{count(speed)} images/s" if speed else ""))
+    return tiles
+
+
+def _tone(change: float | None) -> str:
+    if change is None or abs(change) < words.SAME:
+        return ""
+    return "good" if change > 0 else "bad"
+
+
+def to_html(content: Content, drawings: Sequence[Drawing]) -> str:
+    """The page."""
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    figures: dict[str, list[dict[str, Any]]] = {}
+    for drawing in drawings:
+        svg = Markup(
+            to_svg(drawing.figure, drawing.name, drawing.title)
+        )  # drawn here, names in it escaped by matplotlib
+        figures.setdefault(drawing.section, []).append({"drawing": drawing, "svg": svg})
+    style = Markup((HERE / "page.css").read_text(encoding="utf-8"))
+    return environment.get_template("page.html.jinja").render(content=content, figures=figures, style=style)

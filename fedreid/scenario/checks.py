@@ -1,0 +1,134 @@
+"""Settings that are fine one by one but contradict each other, found before any work starts."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fedreid.scenario.schema import FolderSource, Scenario, Source
+
+
+class Contradictions(ValueError):
+    """Why a scenario can't be run.
+
+    Attributes:
+        found: pairs of the setting to change (its dotted key) and what is wrong with it.
+    """
+
+    def __init__(self, found: list[tuple[str, str]]) -> None:
+        self.found = found
+        super().__init__("\n".join(f"{key} {text}" for key, text in found))
+
+
+def contradictions(scenario: Scenario) -> list[tuple[str, str]]:
+    """Pairs (dotted key, what is wrong with it); empty for a scenario that can be run."""
+    return [*_sources(scenario), *_public(scenario), *_clients(scenario), *_network(scenario), *_runtime(scenario)]
+
+
+def _sources(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    sources = scenario.data.sources
+    for name, source in sources.items():
+        key = f"data.sources.{name}"
+        if source.format == "folder":
+            yield from _folder(key, source)
+        if source.format == "synthetic" and source.test_identities and source.cameras < 2:
+            yield f"{key}.cameras", "= 1 leaves nothing to find in a gallery: use 2 or more, or test_identities = 0"
+    for (first, one), (second, other) in itertools.combinations(sources.items(), 2):
+        if _people(one) == _people(other):
+            yield (
+                f"data.sources.{second}",
+                f"holds the same people as data.sources.{first}: an identity would belong to two clients; remove one",
+            )
+
+
+def _folder(key: str, source: FolderSource) -> Iterator[tuple[str, str]]:
+    try:
+        groups = re.compile(source.camera_pattern).groups
+    except re.error as error:
+        yield f"{key}.camera_pattern", f"= {source.camera_pattern!r} is not a regular expression: {error}"
+        return
+    if source.camera_pattern and not groups:
+        yield (
+            f"{key}.camera_pattern",
+            f"= {source.camera_pattern!r} has no group: put the camera in brackets, as in '_c([0-9]+)'",
+        )
+
+
+def _people(source: Source) -> tuple[object, ...]:
+    """What tells apart who is in a source."""
+    if source.format == "synthetic":
+        return source.format, source.seed, source.domain
+    return source.format, PurePath(source.path)
+
+
+def _public(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    partition, sources = scenario.partition, scenario.data.sources
+    if partition.public_identities == 1:
+        yield "partition.public_identities", "= 1 is not enough to train on: use -1, 0, or 2 or more"
+    if not partition.public_source:
+        return
+    if partition.public_source not in sources:
+        yield (
+            "partition.public_source",
+            f"= {partition.public_source!r} is not one of data.sources: {', '.join(sources)}",
+        )
+    elif len(sources) == 1:
+        yield "partition.public_source", "makes the only source public and leaves no images for clients: add a source"
+    if partition.public_identities > 0:
+        yield (
+            "partition.public_identities",
+            f"= {partition.public_identities} holds identities out, but public_source = {partition.public_source!r} "
+            "is the public set already: use one of the two",
+        )
+
+
+def _clients(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    partition, fraction = scenario.partition, scenario.federation.fraction
+    count = partition.identities_per_client
+    if count == 1:
+        yield "partition.identities_per_client", "= 1 leaves a client nothing to tell apart: use 0, or 2 or more"
+    if count and partition.by != "identity":
+        yield "partition.identities_per_client", f"= {count} is for by = 'identity', not for by = {partition.by!r}"
+    if partition.by == "camera":
+        for name, source in scenario.data.sources.items():
+            if source.format == "folder" and not source.camera_pattern and name != partition.public_source:
+                yield (
+                    f"data.sources.{name}.camera_pattern",
+                    "is empty, so its cameras are unknown: name them, or use partition.by = 'identity'",
+                )
+    if partition.by in ("identity", "dirichlet") and fraction * partition.clients < 1 - 1e-9:
+        yield (
+            "federation.fraction",
+            f"= {fraction} of {partition.clients} clients is nobody: use at least {_at_least(partition.clients)}",
+        )
+
+
+def _at_least(clients: int) -> str:
+    """The smallest fraction, to four digits, that is at least one of `clients`."""
+    return f"{-(-10_000 // clients) / 10_000:g}" if clients <= 10_000 else f"{1 / clients:.8f}"
+
+
+def _network(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    height, width = scenario.data.image_size
+    if 64 * scenario.model.width < 4:
+        yield (
+            "model.width",
+            f"= {scenario.model.width} leaves the first stage fewer than 4 channels: use at least 0.0625",
+        )
+    if min(height, width) < 16:
+        yield "data.image_size", f"= [{height}, {width}] is too small for the network: use at least 16 x 16"
+    if 2 * scenario.augment.crop_padding >= min(height, width):
+        yield (
+            "augment.crop_padding",
+            f"= {scenario.augment.crop_padding} is half of a {height} x {width} image or more: "
+            f"use at most {(min(height, width) - 1) // 2}",
+        )
+
+
+def _runtime(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    if scenario.runtime.precision == "bf16" and scenario.runtime.device == "cpu":
+        yield "runtime.precision", "= 'bf16' is for a GPU, but runtime.device = 'cpu': use 'float32' or 'auto'"

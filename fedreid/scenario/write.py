@@ -1,0 +1,61 @@
+"""A scenario as text: the complete file that repeats a run, and the rows of `fedreid scenario show`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import tomli_w
+from pydantic.fields import FieldInfo
+
+from fedreid.scenario.fields import toml_value
+from fedreid.scenario.load import Resolved
+from fedreid.scenario.schema import Scenario, Settings
+
+
+class Row(NamedTuple):
+    """A setting as `fedreid scenario show` prints it."""
+
+    key: str
+    value: str  # as TOML
+    origin: str  # "default", "FILE:LINE" or "--set"
+    description: str
+
+
+def to_toml(scenario: Scenario) -> str:
+    """The scenario with every default written out; loading it gives an equal scenario."""
+    return tomli_w.dumps(scenario.model_dump(mode="json"))
+
+
+def pinned(scenario: Scenario, *, root: Path, cache: Path) -> Scenario:
+    """The scenario with its folders and its weights file made absolute, so that it means the same from any folder.
+
+    Args:
+        root: what `data.root` stands for here (it may be empty, or name an environment variable).
+        cache: what `data.cache` stands for here.
+    """
+    weights = scenario.model.weights and str(Path(os.path.expandvars(scenario.model.weights)).expanduser().absolute())
+    data = scenario.data.model_copy(update={"root": str(root.absolute()), "cache": str(cache.absolute())})
+    return scenario.model_copy(update={"data": data, "model": scenario.model.model_copy(update={"weights": weights})})
+
+
+def describe(resolved: Resolved) -> list[Row]:
+    """Every setting, its value, where the value came from and what it does, in the order of the schema."""
+    return [
+        Row(key, toml_value(value), resolved.origins.get(key, "default"), field.description or "")
+        for key, value, field in _values(resolved.scenario)
+    ]
+
+
+def _values(settings: Settings, prefix: str = "") -> Iterator[tuple[str, Any, FieldInfo]]:
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if isinstance(value, Settings):
+            yield from _values(value, f"{prefix}{name}.")
+        elif isinstance(value, dict):
+            for key, source in value.items():
+                yield from _values(source, f"{prefix}{name}.{key}.")
+        else:
+            yield prefix + name, value, field

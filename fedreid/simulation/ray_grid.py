@@ -1,0 +1,264 @@
+"""The parallel engine: long-lived Ray actors, the model sent to each worker once per round through shared memory.
+
+Stock Flower on Ray serialises the model for every client, both ways. Here a round's content is put into Ray's object
+store once, workers read it there without a copy, and updates come back as references that are folded in message order.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+# Ray must not hide the GPUs of a worker that asks for none of them, and needs to be told before it is imported.
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+import ray
+from flwr.app import Message
+from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayActorError, WorkerCrashedError
+
+from fedreid import wire
+from fedreid.errors import RunError, UserError
+from fedreid.progress import Progress
+from fedreid.simulation.grid import LocalGrid
+from fedreid.simulation.ray_worker import ClientWorker, Result, Task, answer_of
+
+logger = logging.getLogger(__name__)
+
+DEATHS = (ActorDiedError, ActorUnavailableError, RayActorError, WorkerCrashedError)
+ATTEMPTS = 3  # a client whose worker dies so often is told to have failed
+QUEUE = 2  # batches given to a worker ahead, so that it never waits for the driver
+START_SECONDS = 120  # importing torch on a cold disk takes most of it
+BATCH_SECONDS = 0.1  # small clients travel together, so that Ray's cost for a call is paid once for so much work
+BATCH_BYTES = 32 << 20  # but not more updates than this at once
+
+
+@dataclass
+class Batch:
+    """Some consecutive messages that one worker gets in one call."""
+
+    first: int
+    messages: Sequence[Message]
+    key: str
+    content: Any  # reference to the messages' content in the object store
+    attempts: int = 0
+
+
+@dataclass
+class Worker:
+    """An actor and what it was given."""
+
+    actor: Any
+    queue: deque[tuple[Any, Batch]] = field(default_factory=deque)
+
+
+class RayGrid(LocalGrid):
+    """Runs clients in parallel on this machine, or on a Ray cluster that is already there.
+
+    Args:
+        app: "module:attribute" of the ClientApp; every worker imports it.
+        workers: actors; 0: one for each core (of the cluster, when joining one).
+        address: of a running cluster; empty: start Ray here and end it with the run.
+        gpus: there are GPUs to share between the workers.
+        must_see: files and folders without which a node can't take part.
+
+    Raises:
+        UserError: no cluster at that address; a node that doesn't see a folder, naming both.
+    """
+
+    def __init__(
+        self,
+        app: str,
+        num_clients: int,
+        *,
+        workers: int = 0,
+        threads_per_client: int = 1,
+        address: str = "",
+        gpus: bool = False,
+        must_see: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> None:
+        super().__init__(num_clients, progress)
+        self._keys = itertools.count(1)
+        self._seconds_per_client = 0.0
+        self._owns_ray = connect(address, workers * threads_per_client)
+        try:
+            cores = int(ray.cluster_resources().get("CPU", 1))
+            count = min(workers or max(1, cores // threads_per_client), max(1, num_clients))
+            gpu_share = min(1.0, ray.cluster_resources().get("GPU", 0) / count) if gpus else 0
+            self._actor = ray.remote(ClientWorker).options(  # type: ignore[attr-defined]
+                num_cpus=threads_per_client, num_gpus=gpu_share, scheduling_strategy="SPREAD"
+            )
+            self._arguments = (app, num_clients, threads_per_client)
+            self.workers = [Worker(self._actor.remote(*self._arguments)) for _ in range(count)]
+            self.check_nodes(must_see)
+        except BaseException:
+            self.close()
+            raise
+
+    def process_ids(self) -> list[int]:
+        """Process of each worker."""
+        return [ray.get(worker.actor.process_id.remote()) for worker in self.workers]
+
+    def close(self) -> None:
+        """End the workers, and Ray if it was started here."""
+        if not ray.is_initialized():
+            return
+        for worker in getattr(self, "workers", []):
+            ray.kill(worker.actor)
+        if self._owns_ray:
+            ray.shutdown()
+
+    def check_nodes(self, must_see: Sequence[str]) -> None:
+        """Ask every worker whether its node sees these files and folders."""
+        try:
+            answers = [worker.actor.missing.remote(list(must_see)) for worker in self.workers]
+            found = ray.get(answers, timeout=START_SECONDS)
+        except GetTimeoutError as error:
+            raise RunError(
+                f"the Ray cluster did not start {len(self.workers)} workers within {START_SECONDS} s: its cores are busy. "
+                "Set runtime.workers lower, or wait for them."
+            ) from error
+        except DEATHS as error:
+            raise RunError(f"a Ray worker could not start: {error}") from error
+        for node, missing in found:
+            if missing:
+                raise UserError(
+                    f"node {node} does not see {missing[0]}.\n"
+                    "  Every node of the Ray cluster needs the run folder and the image cache at the same path: put them "
+                    "(--out, data.cache) on a shared file system."
+                )
+
+    def _stream(self, messages: Sequence[Message]) -> Iterator[Message]:
+        contents: dict[int, tuple[str, Any]] = {}
+        waiting: deque[Batch] = deque()
+        results: dict[int, Result] = {}
+        sent = 0
+        try:
+            for index, message in enumerate(messages):
+                while index not in results:
+                    sent = self._fill(messages, sent, index, contents, waiting)
+                    self._collect(results, waiting)
+                yield answer_of(message, results.pop(index))
+        finally:
+            self._drain()
+
+    def _fill(
+        self,
+        messages: Sequence[Message],
+        sent: int,
+        wanted: int,
+        contents: dict[int, tuple[str, Any]],
+        waiting: deque[Batch],
+    ) -> int:
+        """Give every worker enough to do, but run no further ahead of the reply that is wanted than memory allows."""
+        for worker in sorted(self.workers, key=lambda worker: len(worker.queue)):
+            while len(worker.queue) < QUEUE:
+                if waiting:  # batches of a worker that died come first
+                    batch = waiting.popleft()
+                elif sent < len(messages):
+                    size = self._batch_size(messages, sent)
+                    if sent + size - wanted > 2 * QUEUE * len(self.workers) * size:
+                        break
+                    batch = self._batch(messages, sent, size, contents)
+                    sent += len(batch.messages)
+                else:
+                    break
+                self._submit(worker, batch)
+        return sent
+
+    def _batch_size(self, messages: Sequence[Message], start: int) -> int:
+        if not self._seconds_per_client:
+            return 1
+        arrays = messages[start].content.array_records.get(wire.ARRAYS)
+        by_bytes = BATCH_BYTES // max(1, wire.count_bytes(arrays)) if arrays is not None else len(messages)
+        by_time = int(BATCH_SECONDS / self._seconds_per_client)
+        fair = -(-(len(messages) - start) // (2 * len(self.workers)))  # towards the end, everyone gets a share
+        return max(1, min(by_time, by_bytes, fair))
+
+    def _batch(
+        self, messages: Sequence[Message], start: int, size: int, contents: dict[int, tuple[str, Any]]
+    ) -> Batch:
+        content = messages[start].content
+        chosen = list(itertools.takewhile(lambda m: m.content is content, messages[start : start + size]))
+        if id(content) not in contents:
+            contents[id(content)] = (str(next(self._keys)), ray.put(content))
+        key, reference = contents[id(content)]
+        return Batch(start, chosen, key, reference)
+
+    def _submit(self, worker: Worker, batch: Batch) -> None:
+        tasks = [_task(message) for message in batch.messages]
+        if not batch.attempts:
+            for message in batch.messages:
+                self._tell_start(message)
+        worker.queue.append((worker.actor.run.remote(batch.key, [batch.content], tasks), batch))
+
+    def _collect(self, results: dict[int, Result], waiting: deque[Batch]) -> None:
+        """Wait for one batch, whichever worker has it; replace a worker that died."""
+        heads = {worker.queue[0][0]: worker for worker in self.workers if worker.queue}
+        ready, _ = ray.wait(list(heads), num_returns=1)
+        worker = heads[ready[0]]
+        reference, batch = worker.queue[0]
+        try:
+            found: list[Result] = ray.get(reference)
+        except DEATHS as error:
+            self._replace(worker, error, results, waiting)
+            return
+        worker.queue.popleft()
+        mean = sum(result.seconds for result in found) / len(found)
+        self._seconds_per_client = max(mean, 1e-6)
+        results.update(enumerate(found, start=batch.first))
+
+    def _replace(
+        self, worker: Worker, error: Exception, results: dict[int, Result], waiting: deque[Batch]
+    ) -> None:
+        """A worker died (killed, out of memory, crashed): another one does its clients again, from the same state."""
+        logger.warning("a worker died, its clients are done again: %s", str(error).splitlines()[0])
+        self.progress.message("a worker died; its clients are done again")
+        orphans = [batch for _, batch in worker.queue]
+        worker.queue.clear()
+        ray.kill(worker.actor)
+        worker.actor = self._actor.remote(*self._arguments)
+        orphans[0].attempts += 1
+        if orphans[0].attempts >= ATTEMPTS:
+            reason = f"WorkerDied: its worker process died {ATTEMPTS} times (killed, or out of memory)"
+            hopeless = orphans.pop(0)
+            for offset in range(len(hopeless.messages)):
+                results[hopeless.first + offset] = Result(None, reason, 0.0)
+        waiting.extend(orphans)
+
+    def _drain(self) -> None:
+        """Forget work that nobody waits for any more (the run stops): workers may be in the middle of it."""
+        for worker in self.workers:
+            if worker.queue:
+                worker.queue.clear()
+                ray.kill(worker.actor)
+                worker.actor = self._actor.remote(*self._arguments)
+
+
+def connect(address: str, cores: int) -> bool:
+    """Join a cluster or start Ray here; True when it is ours to end."""
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
+    if ray.is_initialized():
+        return False
+    if address:
+        try:
+            ray.init(address=address, **options)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            cause = str(error).strip().splitlines()[0]
+            raise UserError(
+                f"runtime.ray_address = {address}: no Ray cluster answers there ({cause}).\n"
+                "  Start one with: ray start --head"
+            ) from error
+        return True
+    ray.init(num_cpus=cores or None, include_dashboard=False, **options)
+    return True
+
+
+def _task(message: Message) -> Task:
+    meta = message.metadata
+    return Task(meta.dst_node_id, meta.message_id, meta.message_type, meta.group_id)

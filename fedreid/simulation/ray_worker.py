@@ -1,0 +1,103 @@
+"""The long-lived Ray actor that plays clients. Ray is not imported here: the driver turns the class into an actor."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from flwr.app import Context, Error, Message, RecordDict
+from flwr.clientapp import ClientApp
+
+from fedreid.simulation.execute import execute
+from fedreid.simulation.grid import client_context, identify_process
+
+
+class Task(NamedTuple):
+    """One message without its content, which the worker already has."""
+
+    node_id: int
+    message_id: str
+    message_type: str
+    group_id: str
+
+
+class Result(NamedTuple):
+    """A client's reply without the metadata that the driver can add again."""
+
+    content: RecordDict | None
+    error: str
+    seconds: float
+
+
+class ClientWorker:
+    """Plays one client after another; model, images and code stay loaded.
+
+    Args:
+        app: "module:attribute" of the ClientApp.
+        num_clients: nodes of the federation.
+        threads: torch threads of a client.
+    """
+
+    def __init__(self, app: str, num_clients: int, threads: int) -> None:
+        os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+        torch.set_num_threads(threads)
+        identify_process()
+        module, _, attribute = app.partition(":")
+        self.app: ClientApp = getattr(importlib.import_module(module), attribute)
+        self.num_clients = num_clients
+        self._contexts: dict[int, Context] = {}
+        self._content_key, self._content = "", RecordDict()
+
+    def missing(self, folders: Sequence[str]) -> tuple[str, list[str]]:
+        """This node's name, and which of these folders and files it doesn't see."""
+        return platform.node(), [folder for folder in folders if not Path(folder).exists()]
+
+    def process_id(self) -> int:
+        return os.getpid()
+
+    def run(self, key: str, boxed_content: Sequence[Any], tasks: Sequence[Task]) -> list[Result]:
+        """Play the clients of these tasks. All share one content, fetched once for each `key`.
+
+        Args:
+            boxed_content: a list around the object's reference; Ray would fetch a bare reference on every call.
+        """
+        if key != self._content_key:
+            self._content_key, self._content = key, _fetch(boxed_content[0])
+        return [self._play(task) for task in tasks]
+
+    def _play(self, task: Task) -> Result:
+        started = time.perf_counter()
+        message = rebuild(task, self._content)
+        if task.node_id not in self._contexts:
+            self._contexts[task.node_id] = client_context(task.node_id, self.num_clients)
+        answer = execute(self.app, message, self._contexts[task.node_id])
+        seconds = time.perf_counter() - started
+        if answer.has_error():
+            return Result(None, answer.error.reason or "", seconds)
+        return Result(answer.content, "", seconds)
+
+
+def rebuild(task: Task, content: RecordDict) -> Message:
+    """The message that the driver meant."""
+    message = Message(content, dst_node_id=task.node_id, message_type=task.message_type, group_id=task.group_id)
+    message.metadata.__dict__["_message_id"] = task.message_id
+    return message
+
+
+def answer_of(message: Message, result: Result) -> Message:
+    """The reply that the client gave."""
+    if result.content is None:
+        return Message(Error(code=0, reason=result.error), reply_to=message)
+    return Message(result.content, reply_to=message)
+
+
+def _fetch(reference: Any) -> RecordDict:
+    import ray  # only ever runs inside a Ray worker
+
+    return ray.get(reference)

@@ -1,0 +1,139 @@
+"""What crosses between server and clients: the names in a message, arrays without copies, and the list of what may leave.
+
+The only module below `simulation` that knows both sides; `server` and `clients` import it, never each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict
+
+from fedreid.errors import RunError
+
+ARRAYS = "arrays"  # Flower's own strategies use these three names too
+CONFIG = "config"
+METRICS = "metrics"
+NUM_EXAMPLES = "num-examples"
+ROUND = "server-round"
+RUN_DIR = "run-dir"
+EVALUATE = "evaluate"
+CLIENT = "client"
+LOCAL_ONLY = "train.local_only"
+
+RANKING_METRICS = ("mAP", "rank1", "rank5", "rank10", "mINP", "queries", "skipped")
+# Every scalar a client may report. A name that isn't here doesn't leave, whatever a method puts into its reply.
+ALLOWED_METRICS = frozenset(
+    {NUM_EXAMPLES, CLIENT, "loss", "accuracy", "steps", "images", "seconds", "evaluation-seconds", *RANKING_METRICS}
+)
+# Local-only models are scored on generic test sets as well; the dataset's name follows the colon.
+ALLOWED_PREFIXES = tuple(f"generic:{metric}:" for metric in RANKING_METRICS)
+
+
+class PrivacyError(RunError):
+    """A reply that carries something a client must keep to itself."""
+
+
+class NumpyArray(Array):
+    """A Flower array that keeps its numpy array as it is.
+
+    Flower serialises every array into bytes on construction, which costs two copies of the model for each client and
+    round. Our grids pass numpy arrays by reference (serial) or through shared memory (Ray); the bytes are made only
+    when Flower's own engine asks for them.
+    """
+
+    def __init__(self, ndarray: np.ndarray) -> None:
+        self.__dict__.update(dtype=str(ndarray.dtype), shape=tuple(ndarray.shape), stype="numpy.ndarray", ndarray=ndarray)
+
+    @property
+    def data(self) -> bytes:  # type: ignore[override]
+        return Array(self.ndarray).data
+
+    def numpy(self) -> np.ndarray:
+        """The array itself, not a copy; read-only where it came through shared memory."""
+        return self.__dict__["ndarray"]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_numpy_array, (self.__dict__["ndarray"],))  # not the class: its name is taken, see below
+
+
+def _numpy_array(ndarray: np.ndarray) -> NumpyArray:
+    return NumpyArray(ndarray)
+
+
+# Flower writes the class name in front of the bytes and reads it back as its own Array.
+NumpyArray.__qualname__ = "Array"
+
+
+def to_record(arrays: Mapping[str, np.ndarray]) -> ArrayRecord:
+    """Arrays by name -> a record that shares their memory."""
+    record = ArrayRecord()
+    for name, array in arrays.items():  # the constructor would turn each one into bytes
+        record[name] = NumpyArray(array)
+    return record
+
+
+def to_arrays(record: ArrayRecord) -> dict[str, np.ndarray]:
+    """A record -> arrays by name; no copy when the record came from `to_record`."""
+    return {name: array.numpy() for name, array in record.items()}
+
+
+def count_bytes(record: ArrayRecord) -> int:
+    """Bytes of the array values on the wire, without names and headers."""
+    return sum(int(np.prod(array.shape)) * np.dtype(array.dtype).itemsize for array in record.values())
+
+
+def instruction(arrays: ArrayRecord | None, run_dir: str, server_round: int, **config: Any) -> RecordDict:
+    """The content of one round's messages; every message of a round shares it."""
+    content = RecordDict({CONFIG: ConfigRecord({RUN_DIR: run_dir, ROUND: server_round, **config})})
+    if arrays is not None:
+        content[ARRAYS] = arrays
+    return content
+
+
+def reply(message: Message, metrics: Mapping[str, float], arrays: Mapping[str, np.ndarray] | None = None) -> Message:
+    """A client's answer: scalars, and arrays of the names it was sent."""
+    content = RecordDict({METRICS: MetricRecord(dict(metrics))})
+    if arrays is not None:
+        content[ARRAYS] = to_record(arrays)
+    return Message(content, reply_to=message)
+
+
+def error_reply(message: Message, error: Exception) -> Message:
+    """The answer of a client that failed; its cause travels, its data doesn't."""
+    return Message(Error(code=0, reason=f"{type(error).__name__}: {error}"), reply_to=message)
+
+
+def check_reply(message: Message, answer: Message) -> None:
+    """Refuse a reply that carries anything but what section "Privacy" of the architecture allows.
+
+    Arrays must have the names and shapes that the server sent: private proxies, branches and features have neither.
+    Metrics must be single numbers of a known name.
+
+    Raises:
+        PrivacyError: naming what tried to leave.
+    """
+    if answer.has_error():
+        return
+    sent = message.content.array_records.get(ARRAYS, {})
+    for name, record in answer.content.items():
+        if name == METRICS and isinstance(record, MetricRecord):
+            _check_metrics(record)
+        elif name == ARRAYS and isinstance(record, ArrayRecord):
+            for key, array in record.items():
+                if key not in sent:
+                    raise PrivacyError(f"array {key} is not one that the server sent: it must not leave the client")
+                if tuple(array.shape) != tuple(sent[key].shape):
+                    raise PrivacyError(f"array {key} has shape {tuple(array.shape)}, the server sent {sent[key].shape}")
+        else:
+            raise PrivacyError(f"record {name} ({type(record).__name__}) must not leave the client")
+
+
+def _check_metrics(record: MetricRecord) -> None:
+    for key, value in record.items():
+        if key not in ALLOWED_METRICS and not key.startswith(ALLOWED_PREFIXES):
+            raise PrivacyError(f"metric {key} is not on the list of what a client may report")
+        if not isinstance(value, int | float):
+            raise PrivacyError(f"metric {key} is a list; only single numbers may leave the client")

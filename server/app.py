@@ -1,0 +1,46 @@
+"""The Flower ServerApp: prepare the run unless it is prepared, then all rounds. Thin: `server.rounds` does the work."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from flwr.app import Context
+from flwr.serverapp import Grid, ServerApp
+
+from fedreid import run_folder, wire
+from fedreid.progress import Progress, progress_for
+from fedreid.reports import write_report
+from fedreid.scenario import load_scenario
+from server.rounds import Federation
+from server.setup import Setup, create_run, set_up
+from server.summary import write_summary
+
+app = ServerApp()
+
+
+@app.main()
+def main(grid: Grid, context: Context) -> None:
+    """Run one federation.
+
+    `run_config` holds either "run-dir", a run that is prepared (fedreid's own engines), or "scenario", with "set"
+    (overrides, separated by spaces) and "out" (`flwr run .`, where the server prepares the run itself).
+    """
+    config, started = context.run_config, time.perf_counter()
+    progress: Progress = getattr(grid, "progress", None) or progress_for(sys.stdout)
+    if config.get(wire.RUN_DIR):
+        Federation(Setup.open(Path(str(config[wire.RUN_DIR]))), grid, progress).run()
+        return
+    scenario = load_scenario(str(config["scenario"]), str(config.get("set", "")).split()).scenario
+    out = Path(str(config["out"])) if config.get("out") else None
+    if out is not None and (out / run_folder.SCENARIO).exists():
+        run_dir = out.absolute()
+    else:
+        run_dir = create_run(scenario, out)
+    setup = set_up(run_dir, progress)
+    progress.message(f"run folder: {run_dir}")
+    Federation(setup, grid, progress).run()
+    seconds = time.perf_counter() - started
+    write_summary(run_dir, "finished", engine="flower", command="flwr run .", seconds=seconds)
+    progress.message(f"report: {write_report(run_dir)}")

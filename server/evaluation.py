@@ -1,0 +1,62 @@
+"""The global model on people nobody trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from fedreid import run_folder
+from fedreid.atomic import write_atomically
+from fedreid.evaluation import evaluate_generic, percent_metrics
+from fedreid.models import build_backbone
+from fedreid.models.sharing import copy_arrays, load_tensors, shared_tensors
+from fedreid.training.calibration import recalibrate_batchnorm
+from fedreid.training.device import choose_device
+from server.setup import Setup
+
+
+class GlobalModel:
+    """The server's backbone: the shared arrays, and for what clients keep to themselves, the starting model's values.
+
+    When BatchNorm statistics stay with the clients, no client's would suit strangers: they are measured again on the
+    public images, if there are any, before each evaluation.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        scenario = setup.scenario
+        self.device, self.bf16 = choose_device(scenario.runtime)
+        backbone = build_backbone(scenario.model, generator=torch.Generator().manual_seed(0))
+        backbone.load_state_dict(setup.start)
+        self.backbone = backbone.to(self.device, memory_format=torch.channels_last)
+        self.shared = shared_tensors(self.backbone, scenario.federation.batchnorm)
+        self.start_arrays = copy_arrays(self.shared)
+
+    def evaluate(self, arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
+        """Ranking scores in percent, by generic test set."""
+        self._load(arrays)
+        found = evaluate_generic(
+            self.backbone,
+            self.setup.data.generic,
+            batch_size=self.setup.scenario.evaluation.batch_size,
+            device=self.device,
+            bf16=self.bf16,
+        )
+        return {dataset: percent_metrics(ranking) for dataset, ranking in found.items()}
+
+    def save(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Write the whole backbone for use outside: `model.safetensors`, keys as in torchvision's ResNets."""
+        self._load(arrays)
+        whole = {name: tensor.detach().cpu().contiguous() for name, tensor in self.backbone.state_dict().items()}
+        write_atomically(self.setup.run_dir / run_folder.FINAL, lambda path: save_file(whole, path))
+
+    def _load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        load_tensors(self.shared, arrays)
+        public = self.setup.data.public
+        if self.setup.scenario.federation.batchnorm != "average" and public is not None:
+            recalibrate_batchnorm(
+                self.backbone, public, batch_size=self.setup.scenario.evaluation.batch_size, device=self.device
+            )

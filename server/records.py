@@ -1,0 +1,82 @@
+"""The tables of a run: metrics.csv (no clock in it: equal runs give equal files), timing.csv and references.csv."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+METRICS_HEADER = ("round", "scope", "client", "dataset", "metric", "value")
+TIMING_HEADER = ("round", "client", "metric", "value")
+REFERENCES_HEADER = ("reference", "scope", "client", "dataset", "metric", "value")
+
+Cell = str | int | float
+
+
+class Table:
+    """A CSV file that grows by whole batches of rows."""
+
+    def __init__(self, path: Path, header: tuple[str, ...]) -> None:
+        self.path, self.header = path, header
+        self._pending: list[tuple[Cell, ...]] = []
+
+    def add(self, *row: Cell) -> None:
+        """Keep a row until the next commit. Floats are written so that reading them gives the same bits."""
+        self._pending.append(row)
+
+    def commit(self) -> None:
+        """Append the pending rows and flush them to the disk."""
+        is_new = not self.path.exists()
+        with self.path.open("a", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if is_new:
+                writer.writerow(self.header)
+            writer.writerows(self._pending)
+            file.flush()
+            os.fsync(file.fileno())
+        self._pending.clear()
+
+    def rows(self) -> list[dict[str, str]]:
+        """Committed rows, as text; a last line cut off by a kill is left out."""
+        if not self.path.exists():
+            return []
+        with self.path.open(newline="") as file:
+            return [row for row in csv.DictReader(file) if None not in row.values() and None not in row]
+
+    def keep(self, rows: Iterable[Mapping[str, str]]) -> None:
+        """Rewrite the file with these rows only."""
+        temporary = self.path.with_suffix(".tmp")
+        with temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self.header, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        temporary.replace(self.path)
+
+
+class Records:
+    """The three tables of one run."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.metrics = Table(run_dir / "metrics.csv", METRICS_HEADER)
+        self.timing = Table(run_dir / "timing.csv", TIMING_HEADER)
+        self.references = Table(run_dir / "references.csv", REFERENCES_HEADER)
+
+    def rewind(self, last_round: int | None) -> None:
+        """Drop what was written after the checkpoint that the run continues from (None: before the first round)."""
+        for table in (self.metrics, self.timing):
+            if table.path.exists():
+                limit = -1 if last_round is None else last_round
+                table.keep([row for row in table.rows() if int(row["round"]) <= limit])
+
+    def commit(self) -> None:
+        """Write what was added since the last time."""
+        for table in (self.metrics, self.timing):
+            table.commit()
+
+    def ranking(
+        self, server_round: int, scope: str, metrics: Mapping[str, float], *, dataset: str, client: Cell = ""
+    ) -> None:
+        """The rows of one evaluation."""
+        for metric, value in metrics.items():
+            self.metrics.add(server_round, scope, client, dataset, metric, value)

@@ -1,0 +1,125 @@
+"""What must be there before the first round: images, splits and the starting model, kept in the run folder."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from fedreid import run_folder
+from fedreid.atomic import write_atomically
+from fedreid.data.federation import FederationData
+from fedreid.data.locations import cache_folder, data_root
+from fedreid.errors import UserError
+from fedreid.models import build_backbone, load_imagenet_weights
+from fedreid.progress import Progress
+from fedreid.scenario import Scenario, load_scenario, pinned, to_toml
+from fedreid.training import pretrain
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A run that is ready for its first round, or for going on.
+
+    Attributes:
+        start: state of the backbone before the first round.
+        facts: what the report says about the pre-training ("pretrain") and the time it all took ("timing").
+    """
+
+    scenario: Scenario
+    run_dir: Path
+    data: FederationData
+    start: Mapping[str, Tensor]
+    facts: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, run_dir: Path) -> Setup:
+        """What `set_up` left in the run folder."""
+        return cls(
+            scenario=load_scenario(run_dir / run_folder.SCENARIO).scenario,
+            run_dir=run_dir,
+            data=FederationData.open(run_dir),
+            start=load_file(run_dir / run_folder.START),
+            facts=json.loads((run_dir / run_folder.SETUP).read_text()),
+        )
+
+
+def create_run(scenario: Scenario, out: Path | None) -> Path:
+    """A new run folder with the resolved scenario in it; by default results/<name>/<UTC time>.
+
+    Raises:
+        UserError: the folder is in use, or can't be written.
+    """
+    run_dir = (out or Path("results") / scenario.name / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}").absolute()
+    if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
+        is_run = (run_dir / run_folder.SCENARIO).exists()
+        remedy = f"Go on with it: fedreid resume {run_dir}\n  Or give another --out." if is_run else "Give another --out."
+        raise UserError(f"{run_dir} exists and is not empty.\n  {remedy}")
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        fixed = pinned(scenario, root=data_root(scenario.data), cache=cache_folder(scenario.data))
+        (run_dir / run_folder.SCENARIO).write_text(to_toml(fixed))
+    except OSError as error:
+        raise UserError(f"can't write the run folder {run_dir}: {error.strerror}. Give another --out.") from error
+    return run_dir
+
+
+def set_up(run_dir: Path, progress: Progress) -> Setup:
+    """Read and split the data, and get the starting model, from the cache where it was made before.
+
+    Doing it again for a run that goes on checks that the data are still what they were.
+
+    Raises:
+        UserError: a mistake in the data or the scenario.
+    """
+    scenario = load_scenario(run_dir / run_folder.SCENARIO).scenario
+    started = time.perf_counter()
+    data = FederationData.prepare(scenario, run_dir, progress.stage)
+    prepared = time.perf_counter()
+    facts = {"pretrain": _write_start(scenario, run_dir, data, progress)}
+    facts["timing"] = {"prepare_seconds": prepared - started, "pretrain_seconds": time.perf_counter() - prepared}
+    path = run_dir / run_folder.SETUP
+    if not path.exists():
+        path.write_text(json.dumps(facts, indent=2) + "\n")
+    return Setup.open(run_dir)
+
+
+def _write_start(scenario: Scenario, run_dir: Path, data: FederationData, progress: Progress) -> dict[str, Any]:
+    public, path = data.public, run_dir / run_folder.START
+    if public is None or scenario.pretrain.epochs == 0:
+        _save(path, _initial_backbone(scenario).state_dict())
+        return {"epochs": 0, "identities": 0, "images": 0, "from_cache": False}
+    pretrained = pretrain(
+        scenario,
+        public,
+        cache_folder(scenario.data),
+        on_progress=lambda done, total: progress.stage("pre-training on the public set", done, total),
+    )
+    _save(path, pretrained.backbone_state)
+    _save(run_dir / run_folder.PUBLIC_PROXIES, {"proxies": pretrained.proxies})
+    return {
+        "epochs": scenario.pretrain.epochs,
+        "identities": public.num_identities,
+        "images": len(public),
+        "from_cache": pretrained.from_cache,
+    }
+
+
+def _initial_backbone(scenario: Scenario) -> nn.Module:
+    backbone = build_backbone(scenario.model, generator=torch.Generator().manual_seed(scenario.seed))
+    if scenario.model.weights:
+        load_imagenet_weights(backbone, Path(scenario.model.weights))
+    return backbone
+
+
+def _save(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, lambda temporary: save_file(whole, temporary))

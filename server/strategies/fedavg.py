@@ -1,0 +1,94 @@
+"""FedAvg: the server's model is the mean of the clients' models, weighted by their numbers of local images.
+
+McMahan et al., Communication-Efficient Learning of Deep Networks from Decentralized Data, AISTATS 2017;
+Theta_g^{t+1} = (1/N) sum_i N_i Theta_i^t, eq. 7.2 of the dissertation.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
+from flwr.serverapp import Grid
+from flwr.serverapp.strategy import Strategy
+
+from fedreid import wire
+from server.strategies.running_mean import RunningMean
+
+logger = logging.getLogger(__name__)
+
+
+def sample_clients(seed: int, server_round: int, count: int, fraction: float) -> list[int]:
+    """Clients of a round, in rising order: the same on every machine, engine and resume.
+
+    Flower samples random node ids from Python's global generator, which no seed reproduces.
+    """
+    size = max(1, round(count * fraction))
+    if size >= count:
+        return list(range(count))
+    chosen = np.random.default_rng([seed, server_round]).choice(count, size=size, replace=False)
+    return sorted(int(client) for client in chosen)
+
+
+class FedAvg(Strategy):
+    """Averages replies as they come, in message order, holding one model and not one for each client.
+
+    Args:
+        fraction: share of the clients in each round.
+        seed: the scenario's seed.
+        nodes: Flower node of each client; set before the first round (`server.rounds` asks the nodes who they are).
+    """
+
+    def __init__(self, *, fraction: float = 1.0, seed: int = 0, nodes: Mapping[int, int] | None = None) -> None:
+        self.fraction, self.seed = fraction, seed
+        self.nodes = dict(nodes or {})
+
+    def configure_train(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """One message for each sampled client; all carry the same record."""
+        clients = sample_clients(self.seed, server_round, len(self.nodes), self.fraction)
+        return self._messages(clients, server_round, arrays, config, MessageType.TRAIN)
+
+    def aggregate_train(
+        self, server_round: int, replies: Iterable[Message]
+    ) -> tuple[ArrayRecord | None, MetricRecord | None]:
+        """The weighted mean of the models, and of the losses; (None, None) when nobody answered."""
+        models, loss = RunningMean(), 0.0
+        for answer in replies:
+            metrics = answer.content[wire.METRICS]
+            weight = float(metrics[wire.NUM_EXAMPLES])
+            models.add(wire.to_arrays(answer.content[wire.ARRAYS]), weight)
+            loss += weight * float(metrics["loss"])
+        if not models.total:
+            return None, None
+        return wire.to_record(models.mean()), MetricRecord({"loss": loss / models.total})
+
+    def configure_evaluate(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """One message for every client, sampled or not."""
+        return self._messages(range(len(self.nodes)), server_round, arrays, config, MessageType.EVALUATE)
+
+    def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
+        """The unweighted mean over clients, as the personalized tables print it."""
+        rows = [dict(answer.content[wire.METRICS]) for answer in replies]
+        if not rows:
+            return None
+        return MetricRecord({key: float(np.mean([float(row[key]) for row in rows])) for key in rows[0]})
+
+    def summary(self) -> None:
+        """One line for the log."""
+        logger.info("FedAvg: %d clients, fraction %g, weighted by local images", len(self.nodes), self.fraction)
+
+    def _messages(
+        self, clients: Iterable[int], server_round: int, arrays: ArrayRecord, config: ConfigRecord, message_type: str
+    ) -> list[Message]:
+        config[wire.ROUND] = server_round
+        record = RecordDict({wire.ARRAYS: arrays, wire.CONFIG: config})
+        return [
+            Message(record, dst_node_id=self.nodes[client], message_type=message_type, group_id=str(server_round))
+            for client in clients
+        ]

@@ -1,0 +1,118 @@
+"""summary.json: a run in one file, for scripts and for the report."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections import defaultdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from fedreid import run_folder
+from fedreid.atomic import write_atomically
+from server.checkpoints import latest_checkpoint
+from server.records import Records
+from server.setup import Setup
+
+PACKAGES = ("fedreid", "torch", "flwr", "ray", "numpy")
+
+
+def write_summary(
+    run_dir: Path, status: str, *, engine: str, command: str, seconds: float, error: str = ""
+) -> dict[str, Any]:
+    """Write what is known now; called when a run starts, ends, stops or fails.
+
+    Args:
+        status: "running", "finished", "interrupted" or "failed".
+        seconds: wall time since the run or its resumption started; earlier ones are added.
+    """
+    path = run_dir / run_folder.SUMMARY
+    before = json.loads(path.read_text()) if path.exists() else {}
+    setup = Setup.open(run_dir)
+    checkpoint = latest_checkpoint(run_dir)
+    totals = dict(checkpoint.totals) if checkpoint else {}
+    total_seconds = before.get("timing", {}).get("total_seconds", 0.0) + seconds
+    final, best_round = final_metrics(run_dir)
+    phase = totals.get("train_phase_seconds", 0.0)
+    summary = {
+        "name": setup.scenario.name,
+        "description": setup.scenario.description,
+        "seed": setup.scenario.seed,
+        "status": status,
+        "error": error,
+        "rounds": checkpoint.round if checkpoint else 0,
+        "rounds_planned": setup.scenario.federation.rounds,
+        "engine": engine,
+        "final": final,
+        "best_round": best_round,
+        "data": setup.data.summary,
+        "timing": {
+            "total_seconds": total_seconds,
+            **setup.facts["timing"],
+            "train_phase_seconds": phase,
+            "training_seconds": totals.get("training_seconds", 0.0),
+            "evaluate_seconds": totals.get("evaluate_seconds", 0.0),
+            "images_per_second": totals.get("images", 0) / phase if phase else 0.0,
+        },
+        "traffic": {key: int(totals.get(key, 0)) for key in ("bytes_down", "bytes_up")},
+        "model": _model_facts(setup, checkpoint.arrays if checkpoint else {}),
+        "pretrain": setup.facts["pretrain"],
+        "batchnorm": setup.scenario.federation.batchnorm,
+        "failures": list(checkpoint.strategy.get("failures", [])) if checkpoint else [],
+        "versions": versions(),
+        "command": command or before.get("command", ""),
+    }
+    write_atomically(path, lambda temporary: temporary.write_text(json.dumps(summary, indent=2) + "\n"))
+    return summary
+
+
+def final_metrics(run_dir: Path) -> tuple[dict[str, float], int | None]:
+    """Scores of the last evaluated round by their public names, and the round with the best generic mAP.
+
+    The best round is for orientation only: the model that is kept is the last one, chosen by no test image.
+    """
+    rows = Records(run_dir).metrics.rows()
+    scored = [row for row in rows if row["scope"] in ("generic", "personalized") and row["metric"] not in COUNTS]
+    final: dict[str, float] = {}
+    for scope in ("generic", "personalized"):
+        of_scope = [row for row in scored if row["scope"] == scope]
+        last = max((int(row["round"]) for row in of_scope), default=0)
+        values: dict[str, list[float]] = defaultdict(list)
+        for row in of_scope:
+            if int(row["round"]) == last:
+                values[f"{scope}/{row['dataset']}/{row['metric']}"].append(float(row["value"]))
+        final |= {key: fmean(found) for key, found in values.items()}
+    by_round: dict[int, list[float]] = defaultdict(list)
+    for row in scored:
+        if row["scope"] == "generic" and row["metric"] == "mAP":
+            by_round[int(row["round"])].append(float(row["value"]))
+    best = max(by_round, key=lambda number: (fmean(by_round[number]), -number)) if by_round else None
+    return final, best
+
+
+COUNTS = ("queries", "skipped")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide the numbers."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _model_facts(setup: Setup, shared: Any) -> dict[str, Any]:
+    tensors = setup.start
+    buffers = ("running_mean", "running_var", "num_batches_tracked")
+    return {
+        "backbone": setup.scenario.model.backbone,
+        "width": setup.scenario.model.width,
+        "embedding_dim": setup.scenario.model.embedding_dim,
+        "parameters": sum(value.numel() for name, value in tensors.items() if not name.endswith(buffers)),
+        "wire_bytes": sum(array.nbytes for array in shared.values()),
+    }

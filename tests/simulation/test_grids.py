@@ -1,0 +1,131 @@
+"""Both engines give the same replies in the same order, whatever their clients do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flwr.app import ConfigRecord, Message, RecordDict
+
+from fedreid import wire
+from fedreid.errors import UserError
+from fedreid.progress import Progress
+from fedreid.simulation.grid import LocalGrid
+from fedreid.simulation.ray_grid import RayGrid
+from fedreid.simulation.serial import SerialGrid
+from server.nodes import cause_of, discover
+from tests.simulation.toy import app
+
+CLIENTS = 7
+
+
+@pytest.fixture(scope="module")
+def ray_grid() -> Iterator[LocalGrid]:
+    with RayGrid("tests.simulation.toy:app", CLIENTS, workers=2) as grid:
+        yield grid
+
+
+@pytest.fixture(params=["serial", "ray"])
+def grid(request: pytest.FixtureRequest) -> LocalGrid:
+    if request.param == "serial":
+        return SerialGrid(app, CLIENTS)
+    return request.getfixturevalue("ray_grid")
+
+
+def messages(grid: LocalGrid, **config: object) -> list[Message]:
+    arrays = wire.to_record({"weight": np.arange(6, dtype=np.float32).reshape(2, 3)})
+    content = RecordDict({wire.ARRAYS: arrays, wire.CONFIG: ConfigRecord(config)})  # type: ignore[arg-type]
+    return [Message(content, dst_node_id=node, message_type="train") for node in grid.get_node_ids()]
+
+
+def weights(replies: list[Message]) -> list[np.ndarray]:
+    return [answer.content[wire.ARRAYS]["weight"].numpy() for answer in replies]
+
+
+def test_replies_come_in_message_order_though_the_first_client_is_the_slowest(grid: LocalGrid) -> None:
+    replies = list(grid.send_and_receive(messages(grid, slow=0)))
+    assert [answer.metadata.src_node_id for answer in replies] == list(grid.get_node_ids())
+    base = np.arange(6, dtype=np.float32).reshape(2, 3)
+    for client, weight in enumerate(weights(replies)):
+        np.testing.assert_array_equal(weight, base + client + 1)
+
+
+def test_clients_use_one_thread_unless_told_otherwise(grid: LocalGrid) -> None:
+    replies = list(grid.send_and_receive(messages(grid)))
+    assert {answer.content[wire.METRICS]["steps"] for answer in replies} == {1}
+
+
+def test_a_client_that_fails_gives_an_error_with_its_cause_and_the_others_go_on(grid: LocalGrid) -> None:
+    replies = list(grid.send_and_receive(messages(grid, fails=2)))
+    assert [answer.has_error() for answer in replies] == [client == 2 for client in range(CLIENTS)]
+    assert cause_of(replies[2]) == "ValueError: loss is nan (step 3)"
+
+
+def test_a_private_array_does_not_leave_its_client(grid: LocalGrid) -> None:
+    replies = list(grid.send_and_receive(messages(grid, leaks=1)))
+    assert replies[1].has_error()
+    assert "proxies" in cause_of(replies[1])
+    assert "must not leave the client" in cause_of(replies[1])
+
+
+def test_nodes_tell_which_client_they_play(grid: LocalGrid) -> None:
+    nodes = discover(grid, "unused", CLIENTS)
+    assert list(nodes) == list(range(CLIENTS))
+    assert list(nodes.values()) == list(grid.get_node_ids())
+
+
+def test_pushed_messages_are_answered_when_they_are_pulled(grid: LocalGrid) -> None:
+    ids = list(grid.push_messages(messages(grid)[:2]))
+    replies = list(grid.pull_messages(ids[1:]))
+    assert [answer.metadata.reply_to_message_id for answer in replies] == ids[1:]
+    assert len(list(grid.pull_messages(ids))) == 1, "a reply is given once"
+
+
+def test_a_round_that_is_given_up_leaves_the_grid_usable(grid: LocalGrid) -> None:
+    replies = iter(grid.send_and_receive(messages(grid)))
+    next(replies)
+    replies.close()  # type: ignore[attr-defined]
+    assert len(list(grid.send_and_receive(messages(grid)))) == CLIENTS
+
+
+def test_progress_hears_of_every_client_that_starts() -> None:
+    started: list[int] = []
+
+    class Listener(Progress):
+        def client_started(self, client: int) -> None:
+            started.append(client)
+
+    grid = SerialGrid(app, 3, progress=Listener())
+    list(grid.send_and_receive(messages(grid)))
+    assert started == [0, 1, 2]
+
+
+def test_the_work_of_a_killed_worker_is_done_again(ray_grid: RayGrid, tmp_path: Path) -> None:
+    before = ray_grid.process_ids()
+    replies = list(ray_grid.send_and_receive(messages(ray_grid, dies=3, marker=str(tmp_path / "died"))))
+    assert (tmp_path / "died").exists(), "the worker was killed in the middle of client 3"
+    assert not any(answer.has_error() for answer in replies)
+    np.testing.assert_array_equal(weights(replies)[3], np.arange(6, dtype=np.float32).reshape(2, 3) + 4)
+    assert ray_grid.process_ids() != before
+
+
+def test_a_client_that_always_kills_its_worker_fails_in_the_end(ray_grid: RayGrid) -> None:
+    replies = list(ray_grid.send_and_receive(messages(ray_grid, **{"always-dies": 5})))
+    assert [answer.has_error() for answer in replies] == [client == 5 for client in range(CLIENTS)]
+    assert "died 3 times" in cause_of(replies[5])
+
+
+def test_a_node_without_the_data_is_named_with_the_folder(ray_grid: RayGrid) -> None:
+    with pytest.raises(UserError, match=r"node \S+ does not see /nowhere/cache"):
+        ray_grid.check_nodes(["/nowhere/cache"])
+
+
+def test_an_address_without_a_cluster_is_told() -> None:
+    import ray
+
+    if ray.is_initialized():
+        pytest.skip("Ray is already running in this process")
+    with pytest.raises(UserError, match=r"runtime.ray_address = 127.0.0.1:1: no Ray cluster answers"):
+        RayGrid("tests.simulation.toy:app", 1, address="127.0.0.1:1")

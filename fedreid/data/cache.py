@@ -10,7 +10,6 @@ one. STAMP is a hash of the files' names, sizes and times: while it stays the sa
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from fedreid.atomic import write_atomically
-from fedreid.data.cache_entry import BAD, IMAGES, Bad, Progress, build_entry, read_entry
-from fedreid.data.decoding import VERSION, digest
+from fedreid.data.cache_entry import BAD, IMAGES, Bad, Progress, build_entry, read_entry, refuse
+from fedreid.data.decoding import VERSION, content_hash, digest, digest_of_file
 from fedreid.data.disk import writing
 from fedreid.data.tables import ImageTable
 from fedreid.data.workers import usable_cores
@@ -76,7 +75,7 @@ def build_cache(
     megabytes = len(paths) * image_size[0] * image_size[1] * 3 / 1e6
     with writing(folder, f"the decoded images of {table.name} ({megabytes:,.0f} MB)"):
         content = _content_hash(table, paths, folder)
-        entry = folder / FOLDER / _hash([str(VERSION), f"{image_size[0]}x{image_size[1]}", content])[:KEY_LENGTH]
+        entry = folder / FOLDER / _key(content, image_size)
         if not entry.is_dir():
             build_entry(
                 entry, paths, image_size, content, skip_bad_images=skip_bad_images, workers=workers, on_progress=on_progress
@@ -98,11 +97,6 @@ def open_cache(path: Path) -> np.ndarray:
         raise UserError(f"{path / IMAGES} is damaged ({error}).\n  Remove the folder {path} and try again.") from None
 
 
-def content_hash(digests: Iterable[str]) -> str:
-    """One hash for the images' content, in order."""
-    return _hash(digests)
-
-
 def _opened(entry: Path, table: ImageTable, paths: Sequence[str], skip_bad_images: bool) -> ImageCache:
     bad: list[Bad] = read_entry(entry)[BAD]
     if bad and not skip_bad_images:
@@ -119,10 +113,10 @@ def _content_hash(table: ImageTable, paths: Sequence[str], folder: Path) -> str:
     stamps = folder / FOLDER / STAMPS
     stamps.mkdir(parents=True, exist_ok=True)
     stamp = stamps / _stamp(table, paths)
-    if stamp.exists() and len(known := stamp.read_text()) == hashlib.sha256().digest_size * 2:
-        return known
+    if stamp.exists():
+        return stamp.read_text()
     with ThreadPoolExecutor(usable_cores()) as pool:  # reading and hashing both leave the interpreter free
-        content = content_hash(pool.map(digest, paths))
+        content = content_hash(pool.map(digest_of_file, paths))
     write_atomically(stamp, lambda file: file.write_text(content))
     return content
 
@@ -136,8 +130,9 @@ def _stamp(table: ImageTable, paths: Sequence[str]) -> str:
         except OSError:
             continue  # decoding says why
         times[row] = status.st_size, status.st_mtime_ns, status.st_ctime_ns
-    return _hash([str(table.root.absolute()), *table.frame["path"], times.tobytes().hex()])[:KEY_LENGTH]
+    names = "\n".join([str(table.root.absolute()), *table.frame["path"]])
+    return digest(names.encode() + times.tobytes())[:KEY_LENGTH]
 
 
-def _hash(parts: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+def _key(content: str, image_size: tuple[int, int]) -> str:
+    return digest(f"{VERSION} {image_size[0]} {image_size[1]} {content}".encode())[:KEY_LENGTH]

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from fedreid.atomic import flush
-from fedreid.data.decoding import UNREADABLE, BadImage, decode, read_bytes, sha256
+from fedreid.data.decoding import UNREADABLE, BadImage, content_hash, decode, digest, read_bytes
 from fedreid.data.disk import draft_of
 from fedreid.data.workers import in_parallel, usable_cores
 from fedreid.errors import UserError
@@ -82,7 +82,7 @@ def build_entry(
             if on_progress:
                 on_progress(done, len(paths))
         ordered = [parts[first] for first in sorted(parts)]
-        if content_hash(digest for part in ordered for digest in part.digests) != content:
+        if content_hash(one for part in ordered for one in part.digests) != content:
             raise UserError(f"{Path(paths[0]).parent}: images changed while they were read. Try again.")
         bad = [found for part in ordered for found in part.bad]
         if bad:
@@ -102,3 +102,75 @@ def read_entry(entry: Path) -> dict[str, Any]:
         return json.loads((entry / ENTRY).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{entry / ENTRY} is damaged ({error}).\n  Remove the folder {entry} and try again.") from None
+
+
+def refuse(paths: Sequence[str], bad: Sequence[Bad]) -> NoReturn:
+    """Stop because of images that can't be decoded.
+
+    Raises:
+        UserError: always; it names the first.
+    """
+    row, reason = min(bad)
+    others = f" (and {len(bad) - 1:,} more)" if len(bad) > 1 else ""
+    raise UserError(
+        f"{paths[row]}: can't be decoded: {reason}{others}.\n"
+        "  Replace or remove the file, or set data.skip_bad_images = true to go on without such images."
+    )
+
+
+def _processes(workers: int, images: int) -> int:
+    return 1 if images <= SMALL else workers or usable_cores()
+
+
+def _chunks(paths: Sequence[str], image_size: tuple[int, int], file: Path) -> list[Chunk]:
+    """The work, and the file it goes to, at its full size from the start: a full disk is noticed before decoding."""
+    size = image_size[0] * image_size[1] * 3
+    start = _make_empty(file, (len(paths), *image_size, 3))
+    return [
+        Chunk(first, tuple(paths[first : first + CHUNK]), image_size, str(file), start + first * size)
+        for first in range(0, len(paths), CHUNK)
+    ]
+
+
+def _make_empty(file: Path, shape: tuple[int, ...]) -> int:
+    """Write an array file without its values; return the number of bytes before them."""
+    with file.open("wb") as stream:
+        header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.uint8)), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(stream, header)
+        start = stream.tell()
+        stream.truncate(start + int(np.prod(shape)))
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(stream.fileno(), 0, start + int(np.prod(shape)))
+    return start
+
+
+def _decode_chunk(chunk: Chunk) -> Decoded:
+    """Runs in a worker. Plain writes, not a memory map: on a full disk those raise instead of killing the process."""
+    images = np.zeros((len(chunk.paths), *chunk.image_size, 3), dtype=np.uint8)
+    digests: list[str] = []
+    bad: list[Bad] = []
+    for place, path in enumerate(chunk.paths):
+        digests.append(UNREADABLE)
+        try:
+            content = read_bytes(path)
+            digests[-1] = digest(content)
+            images[place] = decode(content, chunk.image_size)
+        except BadImage as error:
+            bad.append((chunk.first + place, str(error)))
+    with Path(chunk.file).open("r+b") as stream:
+        stream.seek(chunk.offset)
+        stream.write(images.data)
+    return Decoded(chunk.first, tuple(digests), tuple(bad))
+
+
+def _leave_out(file: Path, rows: Sequence[int]) -> None:
+    """Write the array again without some rows."""
+    images = np.load(file, mmap_mode="r")
+    kept = np.setdiff1d(np.arange(len(images)), rows)
+    without = file.with_suffix(".kept")
+    start = _make_empty(without, (len(kept), *images.shape[1:]))
+    with without.open("r+b") as stream:
+        stream.seek(start)
+        for first in range(0, len(kept), CHUNK):
+            stream.write(images[kept[first : first + CHUNK]].data)
+    without.replace(file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -17,24 +18,34 @@ class BadImage(Exception):
     """Why a file isn't an image, in a few words."""
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: str) -> bytes:
     """A file's content.
 
     Raises:
         BadImage: it can't be opened.
     """
     try:
-        return path.read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
         raise BadImage(error.strerror or str(error)) from None
 
 
-def digest(path: Path) -> str:
-    """Hash of a file's content; of a file that can't be opened, a word that says so."""
+def digest_of_file(path: str) -> str:
+    """`digest` of a file's content; of a file that can't be opened, a word that says so."""
     try:
-        return hashlib.sha256(read_bytes(path)).hexdigest()
+        return digest(read_bytes(path))
     except BadImage:
         return UNREADABLE
+
+
+def digest(content: bytes) -> str:
+    """Hash of an image file's content."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def content_hash(digests: Iterable[str]) -> str:
+    """One hash for the content of a dataset's images, in order."""
+    return digest("\n".join(digests).encode())
 
 
 def decode(content: bytes, image_size: tuple[int, int]) -> np.ndarray:
@@ -55,8 +66,8 @@ def decode(content: bytes, image_size: tuple[int, int]) -> np.ndarray:
         with Image.open(io.BytesIO(content)) as image:
             # A JPEG may be decoded at a fraction of its size, at no visible loss if twice ours remains.
             image.draft("RGB", (2 * max(image_size), 2 * max(image_size)))
-            upright = ImageOps.exif_transpose(image)
-            return np.asarray(_rgb(upright).resize((width, height), Image.Resampling.BILINEAR))
+            ImageOps.exif_transpose(image, in_place=True)
+            return np.asarray(_rgb(image).resize((width, height), Image.Resampling.BILINEAR))
     except Exception as error:  # Pillow's readers raise whatever a damaged file makes them stumble over
         raise BadImage(" ".join(str(error).split()) or type(error).__name__) from None
 

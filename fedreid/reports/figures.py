@@ -193,11 +193,11 @@ PHASES = {
 
 def _phases(phases: pd.DataFrame) -> Drawing:
     figure, axes = blank(2.8)
-    below = np.zeros(len(phases))
+    below, width = np.zeros(len(phases)), 0.75 if len(phases) <= 40 else 1.0  # thin gaps would shimmer
     for place, (column, name) in enumerate(PHASES.items()):
         if column in phases:
             values = phases[column].fillna(0).to_numpy()
-            axes.bar(phases.index, values, bottom=below, width=0.75, color=SERIES[place], label=name)
+            axes.bar(phases.index, values, bottom=below, width=width, color=SERIES[place], label=name)
             below = below + values
     _by_round(axes, "seconds", floor=0)
     axes.set_xlim(phases.index.min() - 0.7, phases.index.max() + 0.7)

@@ -22,7 +22,8 @@ GENERIC = (
 PERSONALIZED = (
     "Each client's own model, after its local training and before aggregation, ranks the held-out images of that "
     "client's own people ({percent:.0f} % of each person's images, never trained on): each image is a query against "
-    "all others, under the same rules. In means over clients every client has the same weight."
+    "all others, under the same rules; where a client's images come from one camera only, just the query is left out. "
+    "In means over clients every client has the same weight."
 )
 LAST = "The one after the last round, chosen by no test image; the best round is shown for orientation only."
 LOCAL_ONLY = (

@@ -114,11 +114,6 @@ def _at_least(clients: int) -> str:
 
 def _network(scenario: Scenario) -> Iterator[tuple[str, str]]:
     height, width = scenario.data.image_size
-    if 64 * scenario.model.width < 4:
-        yield (
-            "model.width",
-            f"= {scenario.model.width} leaves the first stage fewer than 4 channels: use at least 0.0625",
-        )
     if min(height, width) < 16:
         yield "data.image_size", f"= [{height}, {width}] is too small for the network: use at least 16 x 16"
     if 2 * scenario.augment.crop_padding >= min(height, width):

@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
-from fedreid.data.tables import ImageTable
-
-Row = tuple[str, int, int, str]
+from fedreid.data.tables import ImageTable, Row, image_table
 
 
 def table(
@@ -29,10 +25,7 @@ def table(
 
 def of_rows(name: str, rows: Sequence[Row]) -> ImageTable:
     """A table of (path, identity, camera, split), in a table's order."""
-    place = {"train": 0, "query": 1, "gallery": 2}
-    ordered = sorted(rows, key=lambda row: (place[row[3]], row[0]))
-    frame = pd.DataFrame(ordered, columns=["path", "identity", "camera", "split"])
-    return ImageTable(name, Path("/data") / name, frame.astype({"identity": "int64", "camera": "int64"}), ())
+    return image_table(name, Path("/data") / name, rows)
 
 
 def _images(identity: int, cameras: int, images: int, split: str) -> list[Row]:

@@ -205,6 +205,26 @@ def test_an_image_with_other_content_is_noticed(root: Path, tmp_path: Path) -> N
 # Where something is missing
 
 
+def test_a_skipped_bad_image_shifts_no_label(root: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "photos"
+    shutil.copytree(root / "shop", copy / "shop")
+    bad = copy / "shop" / "person-1" / "c1_1.png"
+    bad.write_bytes(bad.read_bytes()[:40])
+    with pytest.raises(UserError, match=r"c1_1\.png"):
+        FederationData.prepare(scenario(copy), tmp_path / "run")
+    wanted = scenario(copy)
+    wanted = wanted.model_copy(update={"data": wanted.data.model_copy(update={"skip_bad_images": True})})
+    data = FederationData.prepare(wanted, tmp_path / "run")
+    assert [text.partition(":")[0] for text in data.summary["bad_images"]] == ["shop"]
+    clients = [images for client in range(2) for images in (data.train(client), data.held_out(client))]
+    sets = [*clients, *data.generic["shop"]]
+    assert sum(map(len, sets)) == PEOPLE * CAMERAS * IMAGES - 1
+    colours = {
+        (red, who) for images in sets for (red, _, _), who in zip(pixels(images), images.identities, strict=True)
+    }
+    assert len(colours) == PEOPLE
+
+
 def test_a_missing_cache_is_named(root: Path, tmp_path: Path) -> None:
     FederationData.prepare(scenario(root), tmp_path)
     (path,) = cache_paths(tmp_path)

@@ -64,7 +64,6 @@ TWO = PEOPLE + '[data.sources.more]\nformat = "synthetic"\ndomain = 1\n'
             ["federation.fraction=0.3", "partition.clients=3"],
             "federation.fraction = 0.3 of 3 clients is nobody: use at least 0.3334",
         ),
-        (PEOPLE, ["model.width=0.05"], "model.width = 0.05 leaves the first stage fewer than 4 channels"),
         (PEOPLE, ["data.image_size=[64, 8]"], "data.image_size = [64, 8] is too small for the network"),
         (
             PEOPLE,

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from fedreid.scenario import Scenario, describe, load_scenario, pinned, reference_markdown, to_toml
 from fedreid.scenario.fields import FORMATS, leaves, nearest, toml_value
+from fedreid.scenario.schema import Settings
 from tests.scenario.test_load import PEOPLE, write
 
 REPOSITORY = Path(__file__).parents[2]
@@ -109,11 +110,12 @@ def test_nothing_is_near_to_nonsense() -> None:
 
 
 def test_every_setting_has_a_description_and_a_valid_default() -> None:
-    for model in (Scenario, *FORMATS.values()):
+    models: list[type[Settings]] = [Scenario, *FORMATS.values()]
+    for model in models:
         for key, field in leaves(model):
             assert field.description, key
             if not field.is_required():
-                TypeAdapter(field.annotation).validate_python(field.default)
+                TypeAdapter[Any](field.annotation).validate_python(field.default)
 
 
 def test_the_page_of_settings_says_what_the_schema_says() -> None:

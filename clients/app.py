@@ -9,13 +9,14 @@ from flwr.clientapp import ClientApp
 
 from clients.client import Client
 from clients.methods import METHODS
+from clients.mods import allow_list, fixed_threads
 from clients.state import PrivateState
 from clients.workspace import Workspace, workspace
 from fedreid import wire
 from fedreid.models.sharing import copy_arrays, load_tensors
 from fedreid.training import TrainingStats
 
-app = ClientApp()
+app = ClientApp(mods=[allow_list, fixed_threads])
 
 
 @app.query()

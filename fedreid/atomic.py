@@ -12,6 +12,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         write(temporary)
+        temporary.chmod(0o644)  # some writers make files that only their owner may read
         flush(temporary)
         temporary.replace(path)
     except BaseException:

@@ -100,7 +100,9 @@ def contact_sheet_of(
         contact_sheet(table, identities=identities).save(out)
     except (OSError, ValueError) as error:
         raise UserError(f"can't write {out}: {error}") from error
-    Console().print(f"{out}: {len(table.frame):,} images of {table.frame.identity.nunique():,} identities", highlight=False)
+    Console().print(
+        f"{out}: {len(table.frame):,} images of {table.frame.identity.nunique():,} identities", highlight=False
+    )
 
 
 def _finish(result) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001

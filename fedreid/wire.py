@@ -45,7 +45,9 @@ class NumpyArray(Array):
     """
 
     def __init__(self, ndarray: np.ndarray) -> None:
-        self.__dict__.update(dtype=str(ndarray.dtype), shape=tuple(ndarray.shape), stype="numpy.ndarray", ndarray=ndarray)
+        self.__dict__.update(
+            dtype=str(ndarray.dtype), shape=tuple(ndarray.shape), stype="numpy.ndarray", ndarray=ndarray
+        )
 
     @property
     def data(self) -> bytes:  # type: ignore[override]

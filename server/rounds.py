@@ -81,7 +81,9 @@ class Federation:
         )
         replies = self.grid.send_and_receive(messages)
         sent = wire.count_bytes(arrays)
-        answers = self._answers(replies, server_round, "training", lambda c, m, a: self._trained(server_round, c, m, a, sent))
+        answers = self._answers(
+            replies, server_round, "training", lambda c, m, a: self._trained(server_round, c, m, a, sent)
+        )
         aggregated, means = self.strategy.aggregate_train(server_round, answers)
         if aggregated is None:
             raise RunError(f"no client answered in round {server_round}: there is nothing to aggregate.")
@@ -105,7 +107,7 @@ class Federation:
         note: Callable[[int, Mapping[str, Any], Message], None],
     ) -> Iterator[Message]:
         """Replies of clients that succeeded, each noted as it passes; a failure stops the run or is listed."""
-        for answer in replies:
+        for answer in self._in_order(replies):
             client = self.clients[answer.metadata.src_node_id]
             if answer.has_error():
                 cause = cause_of(answer)
@@ -118,9 +120,20 @@ class Federation:
             note(client, dict(answer.content[wire.METRICS]), answer)
             yield answer
 
+    def _in_order(self, replies: Iterable[Message]) -> Iterable[Message]:
+        """Replies by rising client. Our grids stream them so; Flower's own gives all of them as they arrived."""
+        if isinstance(replies, list):
+            return sorted(replies, key=lambda answer: self.clients[answer.metadata.src_node_id])
+        return replies
+
     def _trained(self, server_round: int, client: int, metrics: Mapping[str, Any], answer: Message, sent: int) -> None:
         add, received = self.records.metrics.add, wire.count_bytes(answer.content[wire.ARRAYS])
-        for metric, key in (("loss", "loss"), ("accuracy", "accuracy"), ("num_examples", wire.NUM_EXAMPLES), ("steps", "steps")):
+        for metric, key in (
+            ("loss", "loss"),
+            ("accuracy", "accuracy"),
+            ("num_examples", wire.NUM_EXAMPLES),
+            ("steps", "steps"),
+        ):
             add(server_round, "train", client, "", metric, metrics[key])
         for metric, value in (("bytes_down", sent), ("bytes_up", received), ("images", metrics["images"])):
             add(server_round, "cost", client, "", metric, value)

@@ -61,7 +61,9 @@ def create_run(scenario: Scenario, out: Path | None) -> Path:
     run_dir = (out or Path("results") / scenario.name / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}").absolute()
     if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
         is_run = (run_dir / run_folder.SCENARIO).exists()
-        remedy = f"Go on with it: fedreid resume {run_dir}\n  Or give another --out." if is_run else "Give another --out."
+        remedy = (
+            f"Go on with it: fedreid resume {run_dir}\n  Or give another --out." if is_run else "Give another --out."
+        )
         raise UserError(f"{run_dir} exists and is not empty.\n  {remedy}")
     try:
         run_dir.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """ResNets for re-identification: a trunk with torchvision's parameter names, and an embedding head.
 
-He et al., Deep residual learning for image recognition, CVPR 2016. As in torchvision, a bottleneck has its stride on the
-3x3 convolution. A last stride of 1 is from Luo et al., Bag of tricks and a strong baseline for deep person
+He et al., Deep residual learning for image recognition, CVPR 2016. In a bottleneck, as in torchvision, the stride is
+on the 3x3 convolution. A last stride of 1 is from Luo et al., Bag of tricks and a strong baseline for deep person
 re-identification, CVPRW 2019.
 """
 
@@ -77,6 +77,11 @@ class ResNet(nn.Module):
     behind: cosines between strangers are then around zero.
     """
 
+    layer1: nn.Sequential
+    layer2: nn.Sequential
+    layer3: nn.Sequential
+    layer4: nn.Sequential
+
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         block, depths = DEPTHS[settings.backbone]
@@ -134,7 +139,7 @@ def build_backbone(settings: ModelSettings, *, generator: torch.Generator | None
         model = ResNet(settings)
     model.to_empty(device="cpu")
     initialise(model, generator or torch.Generator().manual_seed(0))
-    return model.to(memory_format=torch.channels_last)
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def initialise(model: nn.Module, generator: torch.Generator) -> None:

@@ -194,7 +194,10 @@ def _cost_by_round(findings: Findings) -> Table:
         for number, group in groups
     ]
     total = row("Total", "", *_cost(_sums(findings.cost)), seconds(walls.sum() if len(walls) else None), is_total=True)
-    note = "Received and sent by clients. Training time is the sum over clients; wall time is the whole round's."
+    note = (
+        "Received and sent by clients. Training time is the sum over clients, images/s are per second of it; "
+        "wall time is the whole round's."
+    )
     columns = ("Round", "Clients", *COSTS, "Wall time")
     return Table("By round", columns, (*rows, total), note, is_folded=len(rows) > MOST_OPEN)
 

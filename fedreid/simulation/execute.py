@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-import torch
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
@@ -24,14 +21,3 @@ def execute(app: ClientApp, message: Message, context: Context) -> Message:
         logger.debug("client on node %d failed", context.node_id, exc_info=True)
         return wire.error_reply(message, error)
     return answer
-
-
-@contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """A fixed number of threads for a client: sums in a different order would give different bits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

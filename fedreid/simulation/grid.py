@@ -110,4 +110,3 @@ class LocalGrid(Grid):
         """Let the live view know which client of the round is at work."""
         if message.metadata.message_type == MessageType.TRAIN:
             self.progress.client_started(message.metadata.dst_node_id - FIRST_CLIENT_NODE)
-

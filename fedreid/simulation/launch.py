@@ -28,6 +28,7 @@ from fedreid.progress import Progress
 from fedreid.reports import write_report
 from fedreid.scenario import Resolved, Scenario, load_scenario
 from fedreid.simulation.grid import RUN_ID, SERVER_NODE, LocalGrid
+from fedreid.simulation.logged import LoggedProgress
 from fedreid.training.device import choose_device
 from server.app import app as server_app
 from server.setup import Setup, create_run, set_up
@@ -143,7 +144,7 @@ def is_finished(run_dir: Path) -> bool:
 
 
 def _go(run_dir: Path, command: str, progress: Progress | None) -> RunResult:
-    progress = progress or Progress()
+    progress = LoggedProgress(progress or Progress())
     with _lock(run_dir), _log_to(run_dir / run_folder.LOG):
         try:
             return _prepared_run(run_dir, command, progress)
@@ -163,11 +164,17 @@ def _prepared_run(run_dir: Path, command: str, progress: Progress) -> RunResult:
     engine = scenario.runtime.engine
 
     def tell(status: str, error: str = "") -> dict[str, Any]:
-        seconds = time.perf_counter() - started
+        seconds = 0.0 if status == "running" else time.perf_counter() - started
         return write_summary(run_dir, status, engine=engine, command=command, seconds=seconds, error=error)
 
     tell("running")
-    logger.info("%s: %d clients, %d rounds, engine %s", scenario.name, setup.data.num_clients, scenario.federation.rounds, engine)
+    logger.info(
+        "%s: %d clients, %d rounds, engine %s",
+        scenario.name,
+        setup.data.num_clients,
+        scenario.federation.rounds,
+        engine,
+    )
     try:
         with make_grid(setup, progress) as grid:
             server_app(grid, _server_context(run_dir))
@@ -196,7 +203,7 @@ def make_grid(setup: Setup, progress: Progress) -> LocalGrid:
         from clients.app import app
         from fedreid.simulation.serial import SerialGrid
 
-        return SerialGrid(app, num_clients, threads_per_client=runtime.threads_per_client, progress=progress)
+        return SerialGrid(app, num_clients, progress)
     try:
         from fedreid.simulation.ray_grid import RayGrid
     except ImportError as error:

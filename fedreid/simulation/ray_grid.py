@@ -63,6 +63,7 @@ class RayGrid(LocalGrid):
         app: "module:attribute" of the ClientApp; every worker imports it.
         workers: actors; 0: one for each core (of the cluster, when joining one).
         address: of a running cluster; empty: start Ray here and end it with the run.
+        threads_per_client: cores that a worker takes; the ClientApp sets its threads itself.
         gpus: there are GPUs to share between the workers.
         must_see: files and folders without which a node can't take part.
 
@@ -85,6 +86,7 @@ class RayGrid(LocalGrid):
         super().__init__(num_clients, progress)
         self._keys = itertools.count(1)
         self._seconds_per_client = 0.0
+        self.workers: list[Worker] = []
         self._owns_ray = connect(address, workers * threads_per_client)
         try:
             cores = int(ray.cluster_resources().get("CPU", 1))
@@ -93,7 +95,7 @@ class RayGrid(LocalGrid):
             self._actor = ray.remote(ClientWorker).options(  # type: ignore[attr-defined]
                 num_cpus=threads_per_client, num_gpus=gpu_share, scheduling_strategy="SPREAD"
             )
-            self._arguments = (app, num_clients, threads_per_client)
+            self._arguments = (app, num_clients)
             self.workers = [Worker(self._actor.remote(*self._arguments)) for _ in range(count)]
             self.check_nodes(must_see)
         except BaseException:
@@ -106,9 +108,10 @@ class RayGrid(LocalGrid):
 
     def close(self) -> None:
         """End the workers, and Ray if it was started here."""
+        workers, self.workers = self.workers, []
         if not ray.is_initialized():
             return
-        for worker in getattr(self, "workers", []):
+        for worker in workers:
             ray.kill(worker.actor)
         if self._owns_ray:
             ray.shutdown()
@@ -180,9 +183,7 @@ class RayGrid(LocalGrid):
         fair = -(-(len(messages) - start) // (2 * len(self.workers)))  # towards the end, everyone gets a share
         return max(1, min(by_time, by_bytes, fair))
 
-    def _batch(
-        self, messages: Sequence[Message], start: int, size: int, contents: dict[int, tuple[str, Any]]
-    ) -> Batch:
+    def _batch(self, messages: Sequence[Message], start: int, size: int, contents: dict[int, tuple[str, Any]]) -> Batch:
         content = messages[start].content
         chosen = list(itertools.takewhile(lambda m: m.content is content, messages[start : start + size]))
         if id(content) not in contents:
@@ -213,9 +214,7 @@ class RayGrid(LocalGrid):
         self._seconds_per_client = max(mean, 1e-6)
         results.update(enumerate(found, start=batch.first))
 
-    def _replace(
-        self, worker: Worker, error: Exception, results: dict[int, Result], waiting: deque[Batch]
-    ) -> None:
+    def _replace(self, worker: Worker, error: Exception, results: dict[int, Result], waiting: deque[Batch]) -> None:
         """A worker died (killed, out of memory, crashed): another one does its clients again, from the same state."""
         logger.warning("a worker died, its clients are done again: %s", str(error).splitlines()[0])
         self.progress.message("a worker died; its clients are done again")

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from flwr.app import Context, Error, Message, RecordDict
 from flwr.clientapp import ClientApp
 
@@ -41,12 +40,10 @@ class ClientWorker:
     Args:
         app: "module:attribute" of the ClientApp.
         num_clients: nodes of the federation.
-        threads: torch threads of a client.
     """
 
-    def __init__(self, app: str, num_clients: int, threads: int) -> None:
+    def __init__(self, app: str, num_clients: int) -> None:
         os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
-        torch.set_num_threads(threads)
         identify_process()
         module, _, attribute = app.partition(":")
         self.app: ClientApp = getattr(importlib.import_module(module), attribute)

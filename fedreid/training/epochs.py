@@ -30,7 +30,7 @@ class TrainingStats:
     Attributes:
         steps: optimiser steps.
         images: images trained on, over all epochs.
-        loss: mean over the images of the last epoch.
+        loss: mean over the images of the last epoch, each at the time it was trained on.
         accuracy: share of the last epoch's images that were nearest to their own proxy.
         seconds: wall time of the training.
     """
@@ -88,49 +88,50 @@ def train_epochs(
 
     Raises:
         TrainingDiverged: the loss became nan or infinite; checked in every step.
-        ValueError: fewer than 2 images or identities, or proxies of another shape.
+        ValueError: no epoch, fewer than 2 identities, or a number of proxies that isn't the number of identities.
     """
-    device = torch.device(device)
     started = time.perf_counter()
-    _check(images, proxies)
-    labels = torch.from_numpy(images.labels).to(device)
-    batches_per_epoch = len(batch_bounds(len(images), batch_size))
-    steps, step = epochs * batches_per_epoch, 0
-    parameters = [*model.parameters(), proxies]
-    optimiser = torch.optim.SGD(parameters, learning_rate, momentum=momentum, weight_decay=weight_decay, fused=True)
+    _check(epochs, images, proxies)
+    device = torch.device(device)
+    batches = batch_bounds(len(images), batch_size)
+    steps, step = epochs * len(batches), 0
+    optimiser = torch.optim.SGD(
+        [*model.parameters(), proxies], learning_rate, momentum=momentum, weight_decay=weight_decay, fused=True
+    )
     model.train()
-    seen = 0
     for epoch in range(epochs):
+        is_last, loss_sum, correct = epoch == epochs - 1, 0.0, torch.zeros((), dtype=torch.int64, device=device)
         order = generator.permutation(len(images))
-        total, correct = 0.0, torch.zeros((), dtype=torch.int64, device=device)
-        is_last = epoch == epochs - 1
-        in_epoch = 0
-        for start, end in batch_bounds(len(images), batch_size):
+        for start, end in batches:
             chosen = order[start:end]
             inputs = to_input(augmented(images.batch(chosen), augment, generator), device)
-            own = labels[torch.from_numpy(chosen).to(device)]
+            labels = torch.from_numpy(images.labels[chosen]).to(device)
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
                 embeddings = model(inputs)
             similarity = cosines(embeddings.float(), proxies)
-            objective = cosface_from_cosines(similarity, own, scale=loss.scale, margin=loss.margin)
+            objective = cosface_from_cosines(similarity, labels, scale=loss.scale, margin=loss.margin)
             objective.backward()
             value = objective.item()
-            step += 1
             if not math.isfinite(value):
-                raise TrainingDiverged(step, value)
+                raise TrainingDiverged(step + 1, value)
             if schedule is not None:
-                for group in optimiser.param_groups:
-                    group["lr"] = learning_rate * schedule(step - 1, steps)
+                optimiser.param_groups[0]["lr"] = learning_rate * schedule(step, steps)
             optimiser.step()
             optimiser.zero_grad()
-            total += value * len(chosen)
-            in_epoch += len(chosen)
+            step += 1
+            loss_sum += value * len(chosen)
             if is_last:
-                correct += (similarity.detach().argmax(1) == own).sum()
+                correct += (similarity.argmax(1) == labels).sum()
             if on_step is not None:
                 on_step(step, steps)
-        seen += in_epoch
-    return TrainingStats(step, seen, total / in_epoch, correct.item() / in_epoch, time.perf_counter() - started)
+    per_epoch = sum(end - start for start, end in batches)
+    return TrainingStats(
+        steps=steps,
+        images=epochs * per_epoch,
+        loss=loss_sum / per_epoch,
+        accuracy=correct.item() / per_epoch,
+        seconds=time.perf_counter() - started,
+    )
 
 
 def batch_bounds(images: int, batch_size: int) -> list[tuple[int, int]]:
@@ -139,8 +140,10 @@ def batch_bounds(images: int, batch_size: int) -> list[tuple[int, int]]:
     return bounds[:-1] if len(bounds) > 1 and bounds[-1][1] - bounds[-1][0] == 1 else bounds
 
 
-def _check(images: ImageSet, proxies: Tensor) -> None:
-    if len(images) < 2 or images.num_identities < 2:
-        raise ValueError(f"training needs 2 images of 2 identities, found {len(images)} of {images.num_identities}")
+def _check(epochs: int, images: ImageSet, proxies: Tensor) -> None:
+    if epochs < 1:
+        raise ValueError(f"epochs must be at least 1, found {epochs}")
+    if images.num_identities < 2:
+        raise ValueError(f"training needs at least 2 identities, found {images.num_identities} in {len(images)} images")
     if len(proxies) != images.num_identities:
         raise ValueError(f"{len(proxies)} proxies for {images.num_identities} identities")

@@ -110,28 +110,29 @@ def _train(
     backbone: nn.Module = build_backbone(scenario.model, generator=torch.Generator().manual_seed(scenario.seed))
     if scenario.model.weights:
         load_imagenet_weights(backbone, Path(scenario.model.weights))
-    backbone = backbone.to(device, memory_format=torch.channels_last)
+    backbone = backbone.to(device)
     shape = (images.num_identities, scenario.model.embedding_dim)
     proxies = nn.Parameter(torch.from_numpy((0.01 * generator.standard_normal(shape)).astype(np.float32)).to(device))
-    try:
-        train_epochs(
-            backbone,
-            proxies,
-            images,
-            **settings.model_dump(),
-            loss=scenario.loss,
-            augment=scenario.augment,
-            generator=generator,
-            device=device,
-            bf16=bf16,
-            schedule=warmup_cosine,
-            on_step=on_progress,
-        )
-    except TrainingDiverged as error:
-        raise RunError(
-            f"pre-training failed: {error}. Its learning rate is {settings.learning_rate}: "
-            "lower pretrain.learning_rate."
-        ) from error
+    if settings.epochs:
+        try:
+            train_epochs(
+                backbone,
+                proxies,
+                images,
+                **settings.model_dump(),
+                loss=scenario.loss,
+                augment=scenario.augment,
+                generator=generator,
+                device=device,
+                bf16=bf16,
+                schedule=warmup_cosine,
+                on_step=on_progress,
+            )
+        except TrainingDiverged as error:
+            raise RunError(
+                f"pre-training failed: {error}. Its learning rate is {settings.learning_rate}: "
+                "lower pretrain.learning_rate."
+            ) from error
     return {name: tensor.cpu().contiguous() for name, tensor in backbone.state_dict().items()} | {
         PROXIES: proxies.detach().cpu()
     }
@@ -169,7 +170,7 @@ def _content(images: ImageSet) -> str:
     for start in range(0, len(images), ROWS_AT_ONCE):
         batch = images.batch(np.arange(start, min(start + ROWS_AT_ONCE, len(images))))
         digest.update(str(batch.shape).encode())
-        digest.update(np.ascontiguousarray(batch))
+        digest.update(batch.tobytes())
     return digest.hexdigest()
 
 
@@ -185,5 +186,5 @@ def _tensors_digest(tensors: dict[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(name.encode())
-        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

@@ -33,7 +33,9 @@ class RunningMean:
             raise ValueError(f"arrays differ from the first model's: {sorted(arrays.keys() ^ self._sums.keys())}")
         for name, array in arrays.items():
             if array.shape != self._sums[name].shape:
-                raise ValueError(f"array {name} has shape {array.shape}, the first model's has {self._sums[name].shape}")
+                raise ValueError(
+                    f"array {name} has shape {array.shape}, the first model's has {self._sums[name].shape}"
+                )
             _add_scaled(self._sums[name], array, weight)
         self.total += weight
 

@@ -52,11 +52,6 @@ def test_replies_come_in_message_order_though_the_first_client_is_the_slowest(gr
         np.testing.assert_array_equal(weight, base + client + 1)
 
 
-def test_clients_use_one_thread_unless_told_otherwise(grid: LocalGrid) -> None:
-    replies = list(grid.send_and_receive(messages(grid)))
-    assert {answer.content[wire.METRICS]["steps"] for answer in replies} == {1}
-
-
 def test_a_client_that_fails_gives_an_error_with_its_cause_and_the_others_go_on(grid: LocalGrid) -> None:
     replies = list(grid.send_and_receive(messages(grid, fails=2)))
     assert [answer.has_error() for answer in replies] == [client == 2 for client in range(CLIENTS)]

@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
@@ -34,10 +33,12 @@ def add_client_number(message: Message, context: Context) -> Message:
         _die_once(Path(str(config["marker"])))
     if config.get("always-dies") == client:
         os.kill(os.getpid(), signal.SIGKILL)
-    arrays = {name: array + np.float32(client + 1) for name, array in wire.to_arrays(message.content[wire.ARRAYS]).items()}
+    arrays = {
+        name: array + np.float32(client + 1) for name, array in wire.to_arrays(message.content[wire.ARRAYS]).items()
+    }
     if config.get("leaks") == client:
         arrays["proxies"] = np.zeros((3, 4), np.float32)
-    return wire.reply(message, {wire.NUM_EXAMPLES: client + 1, "loss": 1.0, "steps": torch.get_num_threads()}, arrays)
+    return wire.reply(message, {wire.NUM_EXAMPLES: client + 1, "loss": 1.0}, arrays)
 
 
 def _die_once(marker: Path) -> None:

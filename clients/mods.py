@@ -1,0 +1,28 @@
+"""What wraps every handler of the ClientApp, on any engine: a fixed number of threads, and the privacy check."""
+
+from __future__ import annotations
+
+import torch
+from flwr.app import Context, Message
+from flwr.clientapp.typing import ClientAppCallable
+
+from clients.workspace import workspace
+from fedreid import wire
+
+
+def fixed_threads(message: Message, context: Context, call_next: ClientAppCallable) -> Message:
+    """Run with `runtime.threads_per_client` threads: another number would sum in another order and give other bits."""
+    run_dir = str(message.content[wire.CONFIG][wire.RUN_DIR])
+    before = torch.get_num_threads()
+    torch.set_num_threads(workspace(run_dir).scenario.runtime.threads_per_client)
+    try:
+        return call_next(message, context)
+    finally:
+        torch.set_num_threads(before)
+
+
+def allow_list(message: Message, context: Context, call_next: ClientAppCallable) -> Message:
+    """Refuse to send what must not leave, before it leaves: real deployments have no grid of ours to check it."""
+    answer = call_next(message, context)
+    wire.check_reply(message, answer)
+    return answer

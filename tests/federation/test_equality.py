@@ -1,0 +1,193 @@
+"""The one sentence: serial or parallel, stopped or not, the same federation gives the same bits."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flwr.app import Message
+
+import fedreid
+from fedreid.errors import ClientError
+from fedreid.progress import Progress
+
+Files = Callable[[Path], dict[str, bytes]]
+
+
+@pytest.fixture(scope="module")
+def whole_run(scenario: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The uninterrupted serial run."""
+    return fedreid.run(scenario, out=tmp_path_factory.mktemp("run") / "whole", engine="serial").run_dir
+
+
+@pytest.fixture(scope="module")
+def whole(whole_run: Path, final_files: Files) -> dict[str, bytes]:
+    """Its files."""
+    return final_files(whole_run)
+
+
+def assert_same(found: dict[str, bytes], expected: dict[str, bytes]) -> None:
+    assert found.keys() == expected.keys()
+    different = [name for name, content in found.items() if content != expected[name]]
+    assert different == []
+
+
+def test_ray_gives_the_bits_of_the_serial_engine(
+    scenario: Path, tmp_path: Path, final_files: Files, whole: dict[str, bytes]
+) -> None:
+    result = fedreid.run(scenario, out=tmp_path / "ray", engine="ray", overrides=["runtime.workers=2"])
+    assert_same(final_files(result.run_dir), whole)
+
+
+def test_the_same_scenario_twice_gives_the_same_bits_and_another_seed_does_not(
+    scenario: Path, tmp_path: Path, final_files: Files, whole: dict[str, bytes], whole_run: Path
+) -> None:
+    resolved = whole_run / "scenario.toml"
+    assert_same(final_files(fedreid.run(resolved, out=tmp_path / "again").run_dir), whole)
+    other = final_files(fedreid.run(scenario, out=tmp_path / "other", overrides=["seed=1"]).run_dir)
+    assert other["model.safetensors"] != whole["model.safetensors"]
+
+
+class StopIn(Progress):
+    """Presses Ctrl-C when a client of some round is done."""
+
+    def __init__(self, number: int) -> None:
+        self.number, self.round = number, 0
+
+    def round_started(self, round: int, rounds: int, clients: object) -> None:
+        self.round = round
+
+    def client_done(self, client: int, images: int, loss: float) -> None:
+        if self.round == self.number:
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_in_round_2_saves_and_the_resumed_run_ends_with_the_same_bits(
+    scenario: Path, tmp_path: Path, final_files: Files, whole: dict[str, bytes]
+) -> None:
+    out = tmp_path / "stopped"
+    with pytest.raises(fedreid.Interrupted, match=f"fedreid resume {out}"):
+        fedreid.run(scenario, out=out, progress=StopIn(2))
+    assert (out / "checkpoints" / "round-0001").is_dir()
+    assert_same(final_files(fedreid.resume(out).run_dir), whole)
+
+
+SLOW_RUN = """
+import sys, time
+import fedreid
+from fedreid.progress import Progress
+class Slow(Progress):
+    def round_started(self, round, rounds, clients):
+        if round == 2:
+            print("round 2", flush=True)
+    def client_done(self, client, images, loss):
+        time.sleep(0.2)
+fedreid.run(sys.argv[1], out=sys.argv[2], engine=sys.argv[3], progress=Slow())
+"""
+
+
+@pytest.mark.parametrize("engine", ["serial", "ray"])
+def test_kill_9_in_round_2_and_resume_gives_the_same_bits(
+    engine: str, scenario: Path, tmp_path: Path, final_files: Files, whole: dict[str, bytes]
+) -> None:
+    out = tmp_path / "killed"
+    command = [sys.executable, "-c", SLOW_RUN, str(scenario), str(out), engine]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "round 2"
+        time.sleep(0.3)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert not (out / "checkpoints" / "round-0002").exists(), "it was killed within the round"
+    # Half-written leftovers must not matter.
+    (out / "checkpoints" / ".round-0002.1.tmp").mkdir()
+    with (out / "metrics.csv").open("a") as file:
+        file.write("2,generic,,tiny,mA")
+    assert_same(final_files(fedreid.resume(out).run_dir), whole)
+
+
+def test_a_run_killed_while_its_references_are_made_resumes(
+    scenario: Path, tmp_path: Path, final_files: Files, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from server.rounds import Federation
+
+    def stop(self: Federation, clients: list[int], note: object) -> None:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "references"
+    with monkeypatch.context() as patch, pytest.raises(fedreid.Interrupted):
+        patch.setattr(Federation, "_train_alone", stop)
+        fedreid.run(scenario, out=out)
+    assert_same(final_files(fedreid.resume(out).run_dir), whole)
+
+
+@pytest.mark.parametrize("policy", ["local", "statistics_local"])
+def test_engines_agree_whatever_the_batchnorm_policy(
+    policy: str, scenario: Path, tmp_path: Path, final_files: Files
+) -> None:
+    overrides = [f"federation.batchnorm={policy}", "federation.rounds=2", "evaluation.local_only=false"]
+    serial = fedreid.run(scenario, out=tmp_path / "serial", overrides=overrides)
+    parallel = fedreid.run(
+        scenario, out=tmp_path / "parallel", engine="ray", overrides=[*overrides, "runtime.workers=2"]
+    )
+    assert_same(final_files(parallel.run_dir), final_files(serial.run_dir))
+
+
+def test_a_worker_killed_in_the_middle_of_a_round_changes_nothing(
+    scenario: Path, tmp_path: Path, final_files: Files, whole: dict[str, bytes]
+) -> None:
+    from fedreid.simulation.ray_grid import RayGrid
+
+    killed: list[int] = []
+    stream = RayGrid._stream
+
+    def stream_and_kill(self: RayGrid, messages: list[Message]):  # type: ignore[no-untyped-def]
+        for number, answer in enumerate(stream(self, messages)):
+            if messages[0].metadata.message_type == "train" and not killed and number == 1:
+                killed.append(self.process_ids()[0])
+                os.kill(killed[0], signal.SIGKILL)
+            yield answer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RayGrid, "_stream", stream_and_kill)
+        result = fedreid.run(scenario, out=tmp_path / "wounded", engine="ray", overrides=["runtime.workers=2"])
+    assert killed
+    assert_same(final_files(result.run_dir), whole)
+
+
+def test_partial_participation_is_the_same_on_both_engines_and_after_a_resume(
+    scenario: Path, tmp_path: Path, final_files: Files
+) -> None:
+    overrides = ["federation.fraction=0.67", "federation.rounds=4", "evaluation.local_only=false"]
+    serial = fedreid.run(scenario, out=tmp_path / "serial", overrides=overrides)
+    with pytest.raises(fedreid.Interrupted):
+        fedreid.run(scenario, out=tmp_path / "ray", engine="ray", overrides=overrides, progress=StopIn(3))
+    resumed = fedreid.resume(tmp_path / "ray")
+    assert_same(final_files(resumed.run_dir), final_files(serial.run_dir))
+    metrics = serial.metrics.query("scope == 'train' and metric == 'loss'")
+    assert metrics.groupby("round").client.nunique().tolist() == [2, 2, 2, 2]
+    assert metrics.client.nunique() == 3
+
+
+def test_a_client_that_fails_stops_the_run_and_can_be_resumed(
+    scenario: Path, tmp_path: Path, final_files: Files, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clients.methods import METHODS
+
+    method = METHODS["fedavg"]
+
+    def fails_once(client, epochs=None):  # type: ignore[no-untyped-def]
+        if client.index == 1 and client.round == 2:
+            raise ValueError("loss is nan (step 2)")
+        return method(client, epochs)
+
+    with monkeypatch.context() as patch:
+        patch.setitem(METHODS, "fedavg", fails_once)
+        with pytest.raises(ClientError, match=r"client 1 failed in round 2 while training: ValueError: loss is nan"):
+            fedreid.run(scenario, out=tmp_path / "failed")
+    assert_same(final_files(fedreid.resume(tmp_path / "failed").run_dir), whole)

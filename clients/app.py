@@ -13,7 +13,7 @@ from clients.mods import allow_list, fixed_threads
 from clients.state import PrivateState
 from clients.workspace import Workspace, workspace
 from fedreid import wire
-from fedreid.models.sharing import copy_arrays, load_tensors
+from fedreid.models.sharing import copy_arrays
 from fedreid.training import TrainingStats
 
 app = ClientApp(mods=[allow_list, fixed_threads])
@@ -32,7 +32,7 @@ def train(message: Message, context: Context) -> Message:
     stats = METHODS[client.settings.method.name](client)
     update = copy_arrays(client.workspace.shared)
     metrics = training_metrics(stats, len(client.images))
-    if message.content[wire.CONFIG][wire.EVALUATE]:
+    if wire.config_of(message)[wire.EVALUATE]:
         metrics |= _timed_evaluation(client)
     private.save(client.round, client.state | client.workspace.private)
     return wire.reply(message, metrics, update)
@@ -76,12 +76,12 @@ def training_metrics(stats: TrainingStats, num_examples: int) -> dict[str, float
 
 def _open(message: Message, context: Context) -> tuple[Client, PrivateState]:
     """The client of this message, with the received model loaded and its private state read."""
-    config = message.content[wire.CONFIG]
+    config = wire.config_of(message)
     space: Workspace = workspace(str(config[wire.RUN_DIR]))
     index, server_round = client_index(context), int(config[wire.ROUND])
     private = PrivateState(space.run_dir, index, keep=space.scenario.runtime.keep_checkpoints)
     state = private.load(server_round)
-    model = space.receive(wire.to_arrays(message.content[wire.ARRAYS]), state)
+    model = space.receive(wire.arrays_of(message), state)
     return Client(index, server_round, space, model, state), private
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from clients.workspace import Workspace
 from fedreid.data.federation import ImageSet
 from fedreid.evaluation import embed, percent_metrics, rank, rank_own
+from fedreid.scenario import Scenario
 
 # Streams of random numbers that must not meet: each starts at [seed, purpose, client, round].
 TRAINING, PROXIES, LOCAL_ONLY = 1, 2, 3
@@ -35,7 +36,7 @@ class Client:
     state: dict[str, Tensor] = field(default_factory=dict)
 
     @property
-    def settings(self):  # noqa: ANN201  (a Scenario; the name says it)
+    def settings(self) -> Scenario:
         return self.workspace.scenario
 
     @cached_property

@@ -12,7 +12,7 @@ from fedreid import wire
 
 def fixed_threads(message: Message, context: Context, call_next: ClientAppCallable) -> Message:
     """Run with `runtime.threads_per_client` threads: another number would sum in another order and give other bits."""
-    run_dir = str(message.content[wire.CONFIG][wire.RUN_DIR])
+    run_dir = str(wire.config_of(message)[wire.RUN_DIR])
     before = torch.get_num_threads()
     torch.set_num_threads(workspace(run_dir).scenario.runtime.threads_per_client)
     try:

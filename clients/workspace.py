@@ -41,7 +41,7 @@ class Workspace:
     def model(self) -> nn.Module:
         """The resident backbone. Its weights belong to whoever loaded theirs last."""
         model = build_backbone(self.scenario.model, generator=torch.Generator().manual_seed(0))
-        return model.to(self.device, memory_format=torch.channels_last)
+        return model.to(self.device)
 
     @cached_property
     def start(self) -> dict[str, Tensor]:

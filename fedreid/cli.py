@@ -105,7 +105,7 @@ def contact_sheet_of(
     )
 
 
-def _finish(result) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _finish(result) -> None:  # type: ignore[no-untyped-def]
     console = Console(soft_wrap=True, highlight=False)
     for key, value in result.final.items():
         if key.endswith(("/mAP", "/rank1")):

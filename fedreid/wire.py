@@ -1,4 +1,4 @@
-"""What crosses between server and clients: the names in a message, arrays without copies, and the list of what may leave.
+"""What crosses between server and clients: names in a message, arrays without copies, and the list of what may leave.
 
 The only module below `simulation` that knows both sides; `server` and `clients` import it, never each other.
 """
@@ -51,7 +51,7 @@ class NumpyArray(Array):
 
     @property
     def data(self) -> bytes:  # type: ignore[override]
-        return Array(self.ndarray).data
+        return Array(self.__dict__["ndarray"]).data
 
     def numpy(self) -> np.ndarray:
         """The array itself, not a copy; read-only where it came through shared memory."""
@@ -87,6 +87,22 @@ def count_bytes(record: ArrayRecord) -> int:
     return sum(int(np.prod(array.shape)) * np.dtype(array.dtype).itemsize for array in record.values())
 
 
+def arrays_of(message: Message) -> dict[str, np.ndarray]:
+    """The arrays that a message carries, by name."""
+    return to_arrays(message.content.array_records[ARRAYS])
+
+
+def metrics_of(message: Message) -> dict[str, float]:
+    """The scalars that a reply carries, by name."""
+    values = message.content.metric_records[METRICS].items()
+    return {name: value for name, value in values if isinstance(value, int | float)}  # lists: see `check_reply`
+
+
+def config_of(message: Message) -> dict[str, Any]:
+    """The settings that an instruction carries, by name."""
+    return dict(message.content.config_records[CONFIG])
+
+
 def instruction(arrays: ArrayRecord | None, run_dir: str, server_round: int, **config: Any) -> RecordDict:
     """The content of one round's messages; every message of a round shares it."""
     content = RecordDict({CONFIG: ConfigRecord({RUN_DIR: run_dir, ROUND: server_round, **config})})
@@ -119,7 +135,7 @@ def check_reply(message: Message, answer: Message) -> None:
     """
     if answer.has_error():
         return
-    sent = message.content.array_records.get(ARRAYS, {})
+    sent: Mapping[str, Array] = message.content.array_records.get(ARRAYS) or {}
     for name, record in answer.content.items():
         if name == METRICS and isinstance(record, MetricRecord):
             _check_metrics(record)

@@ -33,11 +33,9 @@ def main(grid: Grid, context: Context) -> None:
         Federation(Setup.open(Path(str(config[wire.RUN_DIR]))), grid, progress).run()
         return
     scenario = load_scenario(str(config["scenario"]), str(config.get("set", "")).split()).scenario
-    out = Path(str(config["out"])) if config.get("out") else None
-    if out is not None and (out / run_folder.SCENARIO).exists():
-        run_dir = out.absolute()
-    else:
-        run_dir = create_run(scenario, out)
+    out = Path(str(config["out"])).absolute() if config.get("out") else None
+    goes_on = out is not None and (out / run_folder.SCENARIO).exists()
+    run_dir = out if out is not None and goes_on else create_run(scenario, out)
     setup = set_up(run_dir, progress)
     progress.message(f"run folder: {run_dir}")
     Federation(setup, grid, progress).run()

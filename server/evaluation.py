@@ -31,7 +31,7 @@ class GlobalModel:
         self.device, self.bf16 = choose_device(scenario.runtime)
         backbone = build_backbone(scenario.model, generator=torch.Generator().manual_seed(0))
         backbone.load_state_dict(setup.start)
-        self.backbone = backbone.to(self.device, memory_format=torch.channels_last)
+        self.backbone = backbone.to(self.device)
         self.shared = shared_tensors(self.backbone, scenario.federation.batchnorm)
         self.start_arrays = copy_arrays(self.shared)
 

@@ -117,7 +117,7 @@ class Federation:
                 logger.warning("client %d failed in round %d while %s: %s", client, server_round, stage, cause)
                 self.failures.append({"round": server_round, "client": client, "stage": stage, "cause": cause})
                 continue
-            note(client, dict(answer.content[wire.METRICS]), answer)
+            note(client, wire.metrics_of(answer), answer)
             yield answer
 
     def _in_order(self, replies: Iterable[Message]) -> Iterable[Message]:
@@ -127,7 +127,7 @@ class Federation:
         return replies
 
     def _trained(self, server_round: int, client: int, metrics: Mapping[str, Any], answer: Message, sent: int) -> None:
-        add, received = self.records.metrics.add, wire.count_bytes(answer.content[wire.ARRAYS])
+        add, received = self.records.metrics.add, wire.count_bytes(answer.content.array_records[wire.ARRAYS])
         for metric, key in (
             ("loss", "loss"),
             ("accuracy", "accuracy"),
@@ -179,7 +179,7 @@ class Federation:
                     table.add(reference, "personalized", client, self.data.dataset(client), metric, value)
                 for key, value in metrics.items():
                     if key.startswith("generic:"):
-                        _, metric, dataset = key.split(":", 2)
+                        metric, dataset = key.split(":", 2)[1:]
                         table.add(reference, "generic", client, dataset, metric, value)
                 table.commit()
 

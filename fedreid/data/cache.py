@@ -78,7 +78,13 @@ def build_cache(
         entry = folder / FOLDER / _key(content, image_size)
         if not entry.is_dir():
             build_entry(
-                entry, paths, image_size, content, skip_bad_images=skip_bad_images, workers=workers, on_progress=on_progress
+                entry,
+                paths,
+                image_size,
+                content,
+                skip_bad_images=skip_bad_images,
+                workers=workers,
+                on_progress=on_progress,
             )
     return _opened(entry, table, paths, skip_bad_images)
 

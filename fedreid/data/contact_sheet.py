@@ -69,7 +69,12 @@ def _people(table: ImageTable, identities: int) -> list[pd.DataFrame]:
 def _spread(images: pd.DataFrame, count: int) -> pd.DataFrame:
     """Up to `count` images, as equally from all cameras as possible, sorted by camera."""
     turn = images.groupby("camera").cumcount()
-    return images.assign(turn=turn).sort_values(["turn", "camera"], kind="stable").head(count).sort_values(["camera", "path"])
+    return (
+        images.assign(turn=turn)
+        .sort_values(["turn", "camera"], kind="stable")
+        .head(count)
+        .sort_values(["camera", "path"])
+    )
 
 
 def _placed(row: pd.DataFrame, left: int, width: int) -> list[tuple[int, str, int, bool]]:

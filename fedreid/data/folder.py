@@ -1,7 +1,7 @@
 """A plain folder with one sub-folder per identity: the format for one's own images.
 
-    photos/anna/c1_0001.jpg     identity "anna" (identities are numbered in the order of their names),
-    photos/ben/c2_0004.jpg      camera from the file name by a pattern such as c([0-9]+)_
+photos/anna/c1_0001.jpg     identity "anna" (identities are numbered in the order of their names),
+photos/ben/c2_0004.jpg      camera from the file name by a pattern such as c([0-9]+)_
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ def _files(name: str, folder: Path) -> dict[str, list[str]]:
     with os.scandir(folder) as entries:
         people = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
     if not people:
-        raise UserError(f"{name}: {folder} holds no folders; expected one per identity, with that person's images in it.")
+        raise UserError(
+            f"{name}: {folder} holds no folders; expected one per identity, with that person's images in it."
+        )
     found = {person: sorted(filter(is_image_name, os.listdir(folder / person))) for person in people}
     for person, files in found.items():
         if not files:
@@ -75,11 +77,14 @@ def _with_cameras(name: str, folder: Path, files: dict[str, list[str]], pattern:
     if not search.groups:
         raise UserError(f"{key} = {pattern!r} has no group: put the camera in brackets, as in '_c([0-9]+)'")
     cameras = {
-        (person, file): _camera(folder / person / file, search, key) for person, names in files.items() for file in names
+        (person, file): _camera(folder / person / file, search, key)
+        for person, names in files.items()
+        for file in names
     }
     number = _numbers(set(cameras.values()))
     return {
-        person: [(f"{person}/{file}", number[cameras[person, file]]) for file in names] for person, names in files.items()
+        person: [(f"{person}/{file}", number[cameras[person, file]]) for file in names]
+        for person, names in files.items()
     }
 
 

@@ -25,7 +25,5 @@ def read_source(name: str, source: Source, settings: DataSettings) -> ImageTable
         return read_market1501(name, dataset_folder(source.path, settings), verify_counts=source.verify_counts)
     if isinstance(source, FolderSource):
         folder = dataset_folder(source.path, settings)
-        return read_folder(
-            name, folder, camera_pattern=source.camera_pattern, test_identities=source.test_identities
-        )
+        return read_folder(name, folder, camera_pattern=source.camera_pattern, test_identities=source.test_identities)
     return read_synthetic(name, source, cache_folder(settings))

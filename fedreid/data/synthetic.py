@@ -103,7 +103,8 @@ def _render(source: SyntheticSource, draft: Path, workers: int) -> None:
     plan = shots(source)
     step = BATCH * source.cameras * source.images_per_camera
     tasks = [
-        _Task(source.seed, source.domain, str(draft), tuple(plan[first : first + step])) for first in range(0, len(plan), step)
+        _Task(source.seed, source.domain, str(draft), tuple(plan[first : first + step]))
+        for first in range(0, len(plan), step)
     ]
     for _ in in_parallel(_render_some, tasks, 1 if len(plan) <= SMALL else workers or usable_cores()):
         pass

@@ -48,8 +48,8 @@ def camera(seed: int, domain: int, number: int) -> Camera:
     greenery, quality, daylight = site.uniform(0.1, 0.9), site.uniform(0, 1), site.uniform(0.75, 1.15)
     tint = site.normal(0, 0.07) + (0.06 if domain % 2 == 0 else -0.08)  # evening sun, or lamps and snow
     rng = np.random.default_rng([7104, seed, domain, number])
-    red_blue, green = tint + rng.normal(0, 0.05), rng.normal(0, 0.025)
-    exposure = daylight * rng.uniform(0.82, 1.2)
+    red_blue, green = tint + rng.normal(0, 0.04), rng.normal(0, 0.02)
+    exposure = daylight * rng.uniform(0.88, 1.15)
     main = rng.uniform(0, 2 * math.pi)
     return Camera(
         scene=scene(rng, seed, domain, greenery),
@@ -65,7 +65,7 @@ def camera(seed: int, domain: int, number: int) -> Camera:
         noise=float(rng.uniform(1, 6) * (1.2 - 0.6 * quality)),
         quality=int(rng.integers(55, 92)),
         tilt=float(rng.uniform(0.0, 0.22)),
-        looseness=float(rng.uniform(0.5, 1.2)),
+        looseness=float(rng.uniform(0.4, 1.0)),
     )
 
 
@@ -98,7 +98,9 @@ def _person(someone: Person, eye: Camera, rng: np.random.Generator) -> np.ndarra
     top = rng.normal(0.045, 0.02 * eye.looseness)
     if rng.random() < 0.1 * eye.looseness:  # the box ends at the knees
         share *= rng.uniform(1.12, 1.4)
-    return _figure(someone, pose, centre=0.5 + rng.normal(0, 0.055 * eye.looseness), top=top, height=share, tilt=eye.tilt)
+    return _figure(
+        someone, pose, centre=0.5 + rng.normal(0, 0.055 * eye.looseness), top=top, height=share, tilt=eye.tilt
+    )
 
 
 def _person_in_front(rng: np.random.Generator, others: tuple[int, int], eye: Camera) -> np.ndarray:
@@ -128,7 +130,9 @@ def _lit(body: np.ndarray, eye: Camera, rng: np.random.Generator) -> np.ndarray:
     """Light from one side, and folds in the cloth."""
     across = np.linspace(-1, 1, WIDTH, dtype=np.float32)[None, :, None]
     down = np.linspace(0.06, -0.08, HEIGHT, dtype=np.float32)[:, None, None]
-    folds = Image.fromarray(rng.integers(0, 255, (22, 9), dtype=np.uint8)).resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR)
+    folds = Image.fromarray(rng.integers(0, 255, (22, 9), dtype=np.uint8)).resize(
+        (WIDTH, HEIGHT), Image.Resampling.BILINEAR
+    )
     cloth = (np.asarray(folds, np.float32)[..., None] / 255 - 0.5) * 0.2
     body[..., :3] *= 1 + 0.2 * eye.sun * across + down + cloth
     return body
@@ -154,13 +158,17 @@ def _obstacle(pixels: np.ndarray, rng: np.random.Generator) -> None:
         for wheel in (0.0, 2.4 * radius):
             box = (x + wheel - radius, HEIGHT - 2 * radius, x + wheel + radius, HEIGHT)
             draw.ellipse(box, outline=(34, 34, 36), width=3)
-        draw.line((x, HEIGHT - radius, x + radius, HEIGHT - 2.3 * radius, x + 2.4 * radius, HEIGHT - radius), fill=(120, 40, 40), width=3)
+        draw.line(
+            (x, HEIGHT - radius, x + radius, HEIGHT - 2.3 * radius, x + 2.4 * radius, HEIGHT - radius),
+            fill=(120, 40, 40),
+            width=3,
+        )
         pixels[:] = np.asarray(layer)
 
 
 def _seen(pixels: np.ndarray, eye: Camera, rng: np.random.Generator) -> np.ndarray:
     """uint8 (HEIGHT, WIDTH, 3): what lens, sensor and electronics make of the light."""
-    flicker = rng.normal(1, 0.06)
+    flicker = rng.normal(1, 0.04)
     light = np.clip(pixels * (eye.gains * flicker), 0, 255) / 255
     light = light**eye.gamma
     grey = light.mean(axis=2, keepdims=True)
@@ -176,7 +184,9 @@ def _seen(pixels: np.ndarray, eye: Camera, rng: np.random.Generator) -> np.ndarr
 def _softened(image: Image.Image, eye: Camera, rng: np.random.Generator) -> Image.Image:
     distance = eye.sharpness * rng.uniform(0.75, 1.1)
     if distance < 0.95:
-        small = image.resize((max(16, int(WIDTH * distance)), max(32, int(HEIGHT * distance))), Image.Resampling.BILINEAR)
+        small = image.resize(
+            (max(16, int(WIDTH * distance)), max(32, int(HEIGHT * distance))), Image.Resampling.BILINEAR
+        )
         image = small.resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR)
     return image.filter(ImageFilter.GaussianBlur(eye.blur)) if eye.blur > 0.2 else image
 

@@ -44,7 +44,15 @@ class Figure:
     """A person in a pose, drawn onto a transparent picture."""
 
     def __init__(
-        self, person: Person, pose: Pose, size: tuple[int, int], *, centre: float, top: float, height: float, tilt: float
+        self,
+        person: Person,
+        pose: Pose,
+        size: tuple[int, int],
+        *,
+        centre: float,
+        top: float,
+        height: float,
+        tilt: float,
     ) -> None:
         """
         Args:
@@ -101,7 +109,12 @@ class Figure:
         length = math.hypot(x1 - x0, y1 - y0) or 1.0
         nx, ny = -(y1 - y0) / length * self._height, (x1 - x0) / length * self._height
         a, b = start_width, end_width
-        corners = [(x0 + nx * a, y0 + ny * a), (x1 + nx * b, y1 + ny * b), (x1 - nx * b, y1 - ny * b), (x0 - nx * a, y0 - ny * a)]
+        corners = [
+            (x0 + nx * a, y0 + ny * a),
+            (x1 + nx * b, y1 + ny * b),
+            (x1 - nx * b, y1 - ny * b),
+            (x0 - nx * a, y0 - ny * a),
+        ]
         self._polygon(corners, colour)
         self._disc((x0, y0), a, a, colour)
         self._disc((x1, y1), b, b, colour)
@@ -172,7 +185,13 @@ class Figure:
             self._limb(hip, knee, 0.9 * thigh, calf, shade(person.skin, tone))
         if person.lower == "shorts":
             share = (person.lower_end - HIP) / (KNEE - HIP)
-            self._limb(hip, _between(hip, knee, min(share, 1.0)), thigh, 0.045 * person.width * person.girth, shade(colour, tone))
+            self._limb(
+                hip,
+                _between(hip, knee, min(share, 1.0)),
+                thigh,
+                0.045 * person.width * person.girth,
+                shade(colour, tone),
+            )
         self._shoe(ankle, tone)
 
     def _leg_joints(self, side: int) -> tuple[Joint, Joint, Joint]:
@@ -195,11 +214,20 @@ class Figure:
         person = self.person
         end = person.lower_end + (0.04 if person.lower == "dress" else 0.0)
         sway = 0.012 * math.sin(self.pose.phase) * self.pose.swing
-        half = math.hypot(person.hips * self._cos, 0.75 * person.hips * self._sin) * self._height * (0.8 + 0.2 * person.girth)
+        half = (
+            math.hypot(person.hips * self._cos, 0.75 * person.hips * self._sin)
+            * self._height
+            * (0.8 + 0.2 * person.girth)
+        )
         top_x, top_y = self._pixel(0, 0, 0.42)
         end_x, end_y = self._pixel(sway, 0, end)
         hip_y = self._pixel(0, 0, HIP)[1]
-        points = [(top_x - 0.8 * half, top_y), (top_x + 0.8 * half, top_y), (top_x + half, hip_y), (end_x + 1.25 * half, end_y)]
+        points = [
+            (top_x - 0.8 * half, top_y),
+            (top_x + 0.8 * half, top_y),
+            (top_x + half, hip_y),
+            (end_x + 1.25 * half, end_y),
+        ]
         self._polygon([*points, (end_x - 1.25 * half, end_y), (top_x - half, hip_y)], person.lower_colour)
 
     # Torso and arms
@@ -255,7 +283,13 @@ class Figure:
         sleeve, skin = shade(person.sleeve_colour, tone), shade(person.skin, tone)
         thick = 0.03 * (0.5 + 0.5 * person.girth)
         covered = person.sleeves == "long"
-        self._limb(elbow, wrist, 0.9 * thick if covered else 0.021, 0.7 * thick if covered else 0.016, sleeve if covered else skin)
+        self._limb(
+            elbow,
+            wrist,
+            0.9 * thick if covered else 0.021,
+            0.7 * thick if covered else 0.016,
+            sleeve if covered else skin,
+        )
         self._limb(shoulder, elbow, 0.8 * thick, 0.8 * thick, skin if person.sleeves == "none" else sleeve)
         if person.sleeves == "short":
             self._limb(_between(shoulder, elbow, 0.75), elbow, 0.024, 0.021, skin)
@@ -301,7 +335,9 @@ class Figure:
         a, b = 0.88 * HEAD_RADIUS * self._height, 0.05 * self._height
         self._draw.pieslice((x - a, y - b, x + a, y + b), 180, 360, fill=self.person.hat)
         if brim:
-            self._limb((0, 0.02, HEAD_LEVEL - 0.03), (0, 0.075, HEAD_LEVEL - 0.022), 0.011, 0.007, shade(self.person.hat, 0.8))
+            self._limb(
+                (0, 0.02, HEAD_LEVEL - 0.03), (0, 0.075, HEAD_LEVEL - 0.022), 0.011, 0.007, shade(self.person.hat, 0.8)
+            )
         else:
             self._disc((x, y), 0.95 * HEAD_RADIUS, 0.012, shade(self.person.hat, 0.85))
 

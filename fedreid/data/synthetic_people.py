@@ -47,7 +47,7 @@ BAGS = ("none", "backpack", "shoulder", "handbag")
 HAIRCUTS = ("short", "long", "tail", "bald", "cap", "hat")
 LOWERS = ("trousers", "shorts", "skirt", "dress")
 FAMILIES = 24  # ways to dress that most people of a site follow
-FOLLOWS_FAMILY = 0.6
+FOLLOWS_FAMILY = 0.5
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,9 @@ def habits(domain: int) -> Habits:
         uppers=_shares(mixed[:, 0] * taste[:, 0]),
         lowers=_shares(mixed[:, 1] * taste[:, 1]),
         bags=_shares(np.array([4, 3, 2, 1.5]) * rng.gamma(2.0, 0.5, len(BAGS))),
-        patterns=_shares(np.array([5, 2, 1, 0.7, 0.8, 1, 1 + 2 * (1 - warmth), 1]) * rng.gamma(3.0, 0.33, len(PATTERNS))),
+        patterns=_shares(
+            np.array([5, 2, 1, 0.7, 0.8, 1, 1 + 2 * (1 - warmth), 1]) * rng.gamma(3.0, 0.33, len(PATTERNS))
+        ),
         skins=_shares(rng.gamma(1.0, 1.0, len(SKINS)) + 0.1),
         hairs=_shares(np.array([4, 4, 3, 2, 1, 1]) * rng.gamma(1.0, 1.0, len(HAIRS)) + 0.1),
     )

@@ -11,8 +11,22 @@ from fedreid.data.synthetic_figure import Figure, Pose, shade
 from fedreid.data.synthetic_people import Colour, person
 
 WIDTH, HEIGHT = 512, 224  # pixels; a person is about 110 tall in it
-GROUNDS: tuple[Colour, ...] = ((148, 146, 142), (112, 112, 114), (172, 160, 142), (96, 118, 72), (132, 102, 84), (190, 188, 184))
-WALLS: tuple[Colour, ...] = ((168, 158, 144), (120, 86, 72), (150, 160, 166), (202, 196, 182), (86, 92, 98), (128, 138, 118))
+GROUNDS: tuple[Colour, ...] = (
+    (148, 146, 142),
+    (112, 112, 114),
+    (172, 160, 142),
+    (96, 118, 72),
+    (132, 102, 84),
+    (190, 188, 184),
+)
+WALLS: tuple[Colour, ...] = (
+    (168, 158, 144),
+    (120, 86, 72),
+    (150, 160, 166),
+    (202, 196, 182),
+    (86, 92, 98),
+    (128, 138, 118),
+)
 PAINTS: tuple[Colour, ...] = ((180, 40, 40), (40, 70, 140), (230, 230, 228), (34, 34, 38), (90, 92, 96), (196, 170, 60))
 FOLIAGE: tuple[Colour, ...] = ((58, 88, 46), (84, 104, 56), (44, 70, 44), (110, 96, 52))
 
@@ -82,7 +96,9 @@ def _wall(draw: ImageDraw.ImageDraw, rng: np.random.Generator, horizon: int, gre
 
 def _weathered(image: Image.Image, rng: np.random.Generator) -> np.ndarray:
     """Light and dark places, and grain, which paint has not."""
-    low = Image.fromarray(rng.integers(96, 160, (7, 14), dtype=np.uint8)).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+    low = Image.fromarray(rng.integers(96, 160, (7, 14), dtype=np.uint8)).resize(
+        (WIDTH, HEIGHT), Image.Resampling.BICUBIC
+    )
     grain = rng.normal(0, 5, (HEIGHT, WIDTH, 1)).astype(np.float32)
     return np.asarray(image, np.float32) * (np.asarray(low, np.float32)[..., None] / 128) + grain
 
@@ -108,7 +124,11 @@ def _bicycle(draw: ImageDraw.ImageDraw, rng: np.random.Generator, horizon: int) 
     radius = 13 * size
     for wheel in (0, 30 * size):
         draw.ellipse((x + wheel, y - 2 * radius, x + wheel + 2 * radius, y), outline=(40, 40, 42), width=2)
-    draw.line((x + radius, y - radius, x + 2 * radius, y - 2.4 * radius, x + 3.3 * radius, y - radius), fill=_pick(rng, PAINTS), width=2)
+    draw.line(
+        (x + radius, y - radius, x + 2 * radius, y - 2.4 * radius, x + 3.3 * radius, y - radius),
+        fill=_pick(rng, PAINTS),
+        width=2,
+    )
 
 
 def _pole(draw: ImageDraw.ImageDraw, rng: np.random.Generator, horizon: int) -> None:
@@ -132,17 +152,33 @@ def _sign(draw: ImageDraw.ImageDraw, rng: np.random.Generator, horizon: int) -> 
 def _bush(draw: ImageDraw.ImageDraw, rng: np.random.Generator, horizon: int) -> None:
     x, y, size = _place(rng, horizon)
     for _ in range(8):
-        _blob(draw, rng, x + rng.uniform(0, 50) * size, y - rng.uniform(4, 22) * size, rng.uniform(8, 16) * size, _pick(rng, FOLIAGE))
+        _blob(
+            draw,
+            rng,
+            x + rng.uniform(0, 50) * size,
+            y - rng.uniform(4, 22) * size,
+            rng.uniform(8, 16) * size,
+            _pick(rng, FOLIAGE),
+        )
 
 
 def _tree(draw: ImageDraw.ImageDraw, rng: np.random.Generator, horizon: int) -> None:
     x, y, size = _place(rng, horizon)
     draw.rectangle((x, 0, x + 14 * size, y), fill=(82, 66, 52))
     for _ in range(6):
-        _blob(draw, rng, x + rng.uniform(-40, 50) * size, rng.uniform(0, 60) * size, rng.uniform(14, 30) * size, _pick(rng, FOLIAGE))
+        _blob(
+            draw,
+            rng,
+            x + rng.uniform(-40, 50) * size,
+            rng.uniform(0, 60) * size,
+            rng.uniform(14, 30) * size,
+            _pick(rng, FOLIAGE),
+        )
 
 
-def _blob(draw: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: float, radius: float, colour: Colour) -> None:
+def _blob(
+    draw: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, y: float, radius: float, colour: Colour
+) -> None:
     draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=shade(colour, rng.uniform(0.75, 1.2)))
 
 

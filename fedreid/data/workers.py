@@ -47,7 +47,9 @@ def in_parallel(function: Callable[[Task], Result], tasks: Sequence[Task], worke
         for future in as_completed(futures):
             yield future.result()
     except BrokenProcessPool as error:
-        raise RunError("a worker process died, most likely because memory ran out. Try again with less running.") from error
+        raise RunError(
+            "a worker process died, most likely because memory ran out. Try again with less running."
+        ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 def execute(app: ClientApp, message: Message, context: Context) -> Message:
-    """The client's reply, checked for what may leave; its failure becomes an error reply, with the cause in one line."""
+    """The client's reply, checked for what may leave; a failure becomes an error reply, with the cause in one line."""
     try:
         answer = app(message, context)
         wire.check_reply(message, answer)

@@ -1,4 +1,4 @@
-"""What the serial and the Ray grid have in common: nodes, messages and their contexts, behind Flower's Grid interface."""
+"""What both engines have in common: nodes, messages and their contexts, behind Flower's Grid interface."""
 
 from __future__ import annotations
 

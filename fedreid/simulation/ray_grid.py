@@ -123,8 +123,8 @@ class RayGrid(LocalGrid):
             found = ray.get(answers, timeout=START_SECONDS)
         except GetTimeoutError as error:
             raise RunError(
-                f"the Ray cluster did not start {len(self.workers)} workers within {START_SECONDS} s: its cores are busy. "
-                "Set runtime.workers lower, or wait for them."
+                f"the Ray cluster did not start {len(self.workers)} workers in {START_SECONDS} s: its cores are busy.\n"
+                "  Set runtime.workers lower, or wait for them."
             ) from error
         except DEATHS as error:
             raise RunError(f"a Ray worker could not start: {error}") from error
@@ -132,8 +132,8 @@ class RayGrid(LocalGrid):
             if missing:
                 raise UserError(
                     f"node {node} does not see {missing[0]}.\n"
-                    "  Every node of the Ray cluster needs the run folder and the image cache at the same path: put them "
-                    "(--out, data.cache) on a shared file system."
+                    "  Every node of the cluster needs the run folder and the image cache at the same path:\n"
+                    "  put them (--out, data.cache) on a shared file system."
                 )
 
     def _stream(self, messages: Sequence[Message]) -> Iterator[Message]:

@@ -58,10 +58,10 @@ class FedAvg(Strategy):
         """The weighted mean of the models, and of the losses; (None, None) when nobody answered."""
         models, loss = RunningMean(), 0.0
         for answer in replies:
-            metrics = answer.content[wire.METRICS]
-            weight = float(metrics[wire.NUM_EXAMPLES])
-            models.add(wire.to_arrays(answer.content[wire.ARRAYS]), weight)
-            loss += weight * float(metrics["loss"])
+            metrics = wire.metrics_of(answer)
+            weight = metrics[wire.NUM_EXAMPLES]
+            models.add(wire.arrays_of(answer), weight)
+            loss += weight * metrics["loss"]
         if not models.total:
             return None, None
         return wire.to_record(models.mean()), MetricRecord({"loss": loss / models.total})
@@ -74,10 +74,10 @@ class FedAvg(Strategy):
 
     def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
         """The unweighted mean over clients, as the personalized tables print it."""
-        rows = [dict(answer.content[wire.METRICS]) for answer in replies]
+        rows = [wire.metrics_of(answer) for answer in replies]
         if not rows:
             return None
-        return MetricRecord({key: float(np.mean([float(row[key]) for row in rows])) for key in rows[0]})
+        return MetricRecord({key: float(np.mean([row[key] for row in rows])) for key in rows[0]})
 
     def summary(self) -> None:
         """One line for the log."""

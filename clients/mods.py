@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import torch
 from flwr.app import Context, Message
 from flwr.clientapp.typing import ClientAppCallable
 
 from clients.workspace import workspace
 from fedreid import wire
+from fedreid.training.device import torch_threads
 
 
 def fixed_threads(message: Message, context: Context, call_next: ClientAppCallable) -> Message:
     """Run with `runtime.threads_per_client` threads: another number would sum in another order and give other bits."""
     run_dir = str(wire.config_of(message)[wire.RUN_DIR])
-    before = torch.get_num_threads()
-    torch.set_num_threads(workspace(run_dir).scenario.runtime.threads_per_client)
-    try:
+    with torch_threads(workspace(run_dir).scenario.runtime.threads_per_client):
         return call_next(message, context)
-    finally:
-        torch.set_num_threads(before)
 
 
 def allow_list(message: Message, context: Context, call_next: ClientAppCallable) -> Message:

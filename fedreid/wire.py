@@ -120,8 +120,8 @@ def reply(message: Message, metrics: Mapping[str, float], arrays: Mapping[str, n
 
 
 def error_reply(message: Message, error: Exception) -> Message:
-    """The answer of a client that failed; its cause travels, its data doesn't."""
-    return Message(Error(code=0, reason=f"{type(error).__name__}: {error}"), reply_to=message)
+    """The answer of a client that failed; its cause travels, in one line, its data doesn't."""
+    return Message(Error(code=0, reason=f"{type(error).__name__}: {' '.join(str(error).split())}"), reply_to=message)
 
 
 def check_reply(message: Message, answer: Message) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from fedreid.atomic import flush
+from fedreid.atomic import flush, os_errors
 from fedreid.errors import RunError
 
 FORMAT = 1
@@ -32,6 +32,7 @@ class Checkpoint:
         arrays: the global model's shared arrays, by name.
         strategy_arrays, strategy: what the strategy carries between rounds (FedAvg: nothing).
         totals: running sums that the summary needs (seconds, bytes).
+        failures: clients that failed and were skipped.
     """
 
     round: int
@@ -39,6 +40,7 @@ class Checkpoint:
     strategy_arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     strategy: Mapping[str, Any] = field(default_factory=dict)
     totals: Mapping[str, float] = field(default_factory=dict)
+    failures: Sequence[Mapping[str, Any]] = ()
 
 
 def save_checkpoint(run_dir: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
@@ -48,14 +50,16 @@ def save_checkpoint(run_dir: Path, checkpoint: Checkpoint, *, keep: int) -> Path
     temporary = folder / f".{final.name}.{os.getpid()}.tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    save_file(dict(checkpoint.arrays), temporary / "global.safetensors")
-    if checkpoint.strategy_arrays:
-        save_file(dict(checkpoint.strategy_arrays), temporary / "strategy.safetensors")
+    with os_errors(temporary):
+        save_file(dict(checkpoint.arrays), temporary / "global.safetensors")
+        if checkpoint.strategy_arrays:
+            save_file(dict(checkpoint.strategy_arrays), temporary / "strategy.safetensors")
     state = {
         "format": FORMAT,
         "round": checkpoint.round,
         "strategy": dict(checkpoint.strategy),
         "totals": dict(checkpoint.totals),
+        "failures": list(checkpoint.failures),
     }
     (temporary / "state.json").write_text(json.dumps(state, indent=2) + "\n")
     for file in temporary.iterdir():
@@ -92,8 +96,9 @@ def latest_checkpoint(run_dir: Path) -> Checkpoint | None:
             strategy_arrays=load_file(extra) if extra.exists() else {},
             strategy=state["strategy"],
             totals=state["totals"],
+            failures=state["failures"],
         )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise RunError(
             f"the checkpoint {path} can't be read: {error}\n  Remove that folder to resume from the round before it."
         ) from error

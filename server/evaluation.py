@@ -14,7 +14,7 @@ from fedreid.evaluation import evaluate_generic, percent_metrics
 from fedreid.models import build_backbone
 from fedreid.models.sharing import copy_arrays, load_tensors, shared_tensors
 from fedreid.training.calibration import recalibrate_batchnorm
-from fedreid.training.device import choose_device
+from fedreid.training.device import choose_device, torch_threads
 from server.setup import Setup
 
 
@@ -37,14 +37,15 @@ class GlobalModel:
 
     def evaluate(self, arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
         """Ranking scores in percent, by generic test set."""
-        self._load(arrays)
-        found = evaluate_generic(
-            self.backbone,
-            self.setup.data.generic,
-            batch_size=self.setup.scenario.evaluation.batch_size,
-            device=self.device,
-            bf16=self.bf16,
-        )
+        with torch_threads(self.setup.scenario.runtime.server_threads):
+            self._load(arrays)
+            found = evaluate_generic(
+                self.backbone,
+                self.setup.data.generic,
+                batch_size=self.setup.scenario.evaluation.batch_size,
+                device=self.device,
+                bf16=self.bf16,
+            )
         return {dataset: percent_metrics(ranking) for dataset, ranking in found.items()}
 
     def save(self, arrays: Mapping[str, np.ndarray]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -26,23 +27,31 @@ class Table:
         self._pending.append(row)
 
     def commit(self) -> None:
-        """Append the pending rows and flush them to the disk."""
-        is_new = not self.path.exists()
-        with self.path.open("a", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            if is_new:
-                writer.writerow(self.header)
-            writer.writerows(self._pending)
-            file.flush()
-            os.fsync(file.fileno())
+        """Append the pending rows and flush them to the disk; on a full disk, none of them."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        size = self.path.stat().st_size if self.path.exists() else 0
+        if not size:
+            writer.writerow(self.header)
+        writer.writerows(self._pending)
+        try:
+            with self.path.open("ab") as file:
+                file.write(text.getvalue().encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            if self.path.exists():
+                os.truncate(self.path, size)
+            raise
         self._pending.clear()
 
     def rows(self) -> list[dict[str, str]]:
         """Committed rows, as text; a last line cut off by a kill is left out."""
         if not self.path.exists():
             return []
-        with self.path.open(newline="") as file:
-            return [row for row in csv.DictReader(file) if None not in row.values() and None not in row]
+        text = self.path.read_text(encoding="utf-8")
+        whole = text[: text.rfind("\n") + 1]
+        return [row for row in csv.DictReader(io.StringIO(whole)) if None not in row.values() and None not in row]
 
     def keep(self, rows: Iterable[Mapping[str, str]]) -> None:
         """Rewrite the file with these rows only."""

@@ -64,12 +64,16 @@ class Federation:
         else:
             arrays, done = wire.to_record(checkpoint.arrays), checkpoint.round
             self.totals |= checkpoint.totals
-            self.failures = list(checkpoint.strategy.get("failures", []))
+            self.failures = [dict(failure) for failure in checkpoint.failures]
+            self.strategy.restore(checkpoint.strategy_arrays, checkpoint.strategy)
             self.progress.message(f"resuming after round {done}")
         for server_round in range(done + 1, self.settings.rounds + 1):
             arrays = self._round(server_round, arrays)
         self.model.save(wire.to_arrays(arrays))
+        failures = len(self.failures)
         self._references(arrays)
+        if len(self.failures) > failures:  # the last checkpoint is where the summary finds them
+            self._commit(self.settings.rounds, arrays)
 
     def _round(self, server_round: int, arrays: ArrayRecord) -> ArrayRecord:
         started = time.perf_counter()
@@ -113,7 +117,7 @@ class Federation:
                 cause = cause_of(answer)
                 self.progress.client_failed(client, cause)
                 if self.settings.on_client_failure == "stop":
-                    raise ClientError(client, server_round, stage, cause, self._hint())
+                    raise ClientError(client, server_round, stage, cause, self._hint(cause))
                 logger.warning("client %d failed in round %d while %s: %s", client, server_round, stage, cause)
                 self.failures.append({"round": server_round, "client": client, "stage": stage, "cause": cause})
                 continue
@@ -208,11 +212,14 @@ class Federation:
     def _commit(self, server_round: int, arrays: ArrayRecord) -> None:
         """Make this round final: first its rows, then the checkpoint that vouches for them."""
         self.records.commit()
+        own_arrays, own_values = self.strategy.state()
         checkpoint = Checkpoint(
             round=server_round,
             arrays=wire.to_arrays(arrays),
-            strategy={"failures": self.failures},
+            strategy_arrays=own_arrays,
+            strategy=own_values,
             totals=self.totals,
+            failures=self.failures,
         )
         save_checkpoint(self.run_dir, checkpoint, keep=self.scenario.runtime.keep_checkpoints)
 
@@ -225,11 +232,9 @@ class Federation:
         if metric in self.totals:
             self.totals[metric] += seconds
 
-    def _hint(self) -> str:
-        return (
-            f"Its learning rate is {self.scenario.method.learning_rate:g}; the log is in {self.run_dir / 'log.txt'}. "
-            f"Resume with: fedreid resume {self.run_dir}"
-        )
+    def _hint(self, cause: str) -> str:
+        rate = f"Its learning rate is {self.scenario.method.learning_rate:g}; the" if "loss" in cause else "The"
+        return f"{rate} log is in {self.run_dir / 'log.txt'}. Resume with: fedreid resume {self.run_dir}"
 
 
 TOTALS = ("bytes_down", "bytes_up", "images", "training_seconds", "train_phase_seconds", "evaluate_seconds")

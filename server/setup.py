@@ -23,6 +23,7 @@ from fedreid.models import build_backbone, load_imagenet_weights
 from fedreid.progress import Progress
 from fedreid.scenario import Scenario, load_scenario, pinned, to_toml
 from fedreid.training import pretrain
+from fedreid.training.device import torch_threads
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def create_run(scenario: Scenario, out: Path | None) -> Path:
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
         fixed = pinned(scenario, root=data_root(scenario.data), cache=cache_folder(scenario.data))
-        (run_dir / run_folder.SCENARIO).write_text(to_toml(fixed))
+        write_atomically(run_dir / run_folder.SCENARIO, lambda temporary: temporary.write_text(to_toml(fixed)))
     except OSError as error:
         raise UserError(f"can't write the run folder {run_dir}: {error.strerror}. Give another --out.") from error
     return run_dir
@@ -86,11 +87,12 @@ def set_up(run_dir: Path, progress: Progress) -> Setup:
     started = time.perf_counter()
     data = FederationData.prepare(scenario, run_dir, progress.stage)
     prepared = time.perf_counter()
-    facts = {"pretrain": _write_start(scenario, run_dir, data, progress)}
+    with torch_threads(scenario.runtime.server_threads):
+        facts = {"pretrain": _write_start(scenario, run_dir, data, progress)}
     facts["timing"] = {"prepare_seconds": prepared - started, "pretrain_seconds": time.perf_counter() - prepared}
     path = run_dir / run_folder.SETUP
     if not path.exists():
-        path.write_text(json.dumps(facts, indent=2) + "\n")
+        write_atomically(path, lambda temporary: temporary.write_text(json.dumps(facts, indent=2) + "\n"))
     return Setup.open(run_dir)
 
 

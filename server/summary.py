@@ -60,7 +60,7 @@ def write_summary(
         "model": _model_facts(setup, checkpoint.arrays if checkpoint else {}),
         "pretrain": setup.facts["pretrain"],
         "batchnorm": setup.scenario.federation.batchnorm,
-        "failures": list(checkpoint.strategy.get("failures", [])) if checkpoint else [],
+        "failures": list(checkpoint.failures) if checkpoint else [],
         "versions": versions(),
         "command": command or before.get("command", ""),
     }

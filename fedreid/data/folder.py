@@ -56,7 +56,7 @@ def _files(name: str, folder: Path) -> dict[str, list[str]]:
         raise UserError(
             f"{name}: {folder} holds no folders; expected one per identity, with that person's images in it."
         )
-    found = {person: sorted(filter(is_image_name, os.listdir(folder / person))) for person in people}
+    found = {person: _images(folder / person) for person in people}
     for person, files in found.items():
         if not files:
             raise UserError(
@@ -64,6 +64,11 @@ def _files(name: str, folder: Path) -> dict[str, list[str]]:
                 f"  Add some, or remove the folder."
             )
     return found
+
+
+def _images(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if is_image_name(entry.name))
 
 
 def _with_cameras(name: str, folder: Path, files: dict[str, list[str]], pattern: str) -> dict[str, list[Picture]]:

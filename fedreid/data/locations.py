@@ -16,7 +16,7 @@ def data_root(settings: DataSettings) -> Path:
 
 
 def cache_folder(settings: DataSettings) -> Path:
-    """Folder of decoded and rendered images: `data.cache`, else the environment's FEDREID_CACHE, else ~/.cache/fedreid."""
+    """Folder of decoded and rendered images: `data.cache`, else FEDREID_CACHE, else ~/.cache/fedreid."""
     return expanded(settings.cache or os.environ.get("FEDREID_CACHE") or "~/.cache/fedreid")
 
 

@@ -63,7 +63,8 @@ def _find(name: str, folder: Path) -> Path:
     if not folder.is_dir():
         raise UserError(
             f"{name}: there is no folder {folder}.\n"
-            f"  It should hold {', '.join(FOLDERS.values())}. Set data.sources.{name}.path, or FEDREID_DATA, to where they are."
+            f"  It should hold {', '.join(FOLDERS.values())}.\n"
+            f"  Set data.sources.{name}.path, or FEDREID_DATA, to where they are."
         )
     for inside in NESTED:
         if all((folder / inside / needed).is_dir() for needed in FOLDERS.values()):

@@ -2,8 +2,8 @@
 
     CACHE/synthetic/KEY/bounding_box_train/0002_c1s1_000451_03.jpg     KEY: hash of the settings and of the renderer
 
-Nothing depends on the number of processes, or on which images were rendered before. The people are drawn by
-`synthetic_people`, their pictures by `synthetic_figure`, places and cameras by `synthetic_scenes` and `synthetic_cameras`.
+Nothing depends on the number of processes, or on which images were rendered before. People come from
+`synthetic_people`, are drawn by `synthetic_figure` in front of `synthetic_scenes`, and seen by `synthetic_cameras`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +58,8 @@ def read_synthetic(name: str, source: SyntheticSource, cache: Path, *, workers: 
     if not folder.is_dir():
         with writing(cache, f"the synthetic pedestrians of {name}"), draft_of(folder) as draft:
             _render(source, draft, workers)
-    return read_market1501(name, folder, verify_counts=False)
+    table = read_market1501(name, folder, verify_counts=False)
+    return replace(table, notes=(f"synthetic pedestrians of site {source.domain}: nobody real",))
 
 
 def shots(source: SyntheticSource) -> list[Shot]:

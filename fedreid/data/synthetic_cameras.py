@@ -10,11 +10,12 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from fedreid.data.synthetic_figure import Figure, Pose
+from fedreid.data.synthetic_body import Pose
+from fedreid.data.synthetic_figure import Figure
 from fedreid.data.synthetic_people import Person, habits, person
 from fedreid.data.synthetic_scenes import HEIGHT as SCENE_HEIGHT
 from fedreid.data.synthetic_scenes import WIDTH as SCENE_WIDTH
-from fedreid.data.synthetic_scenes import scene
+from fedreid.data.synthetic_scenes import scene, surroundings
 
 WIDTH, HEIGHT = 64, 128  # pixels of an image, as in Market-1501
 FINER = 2  # people are drawn at twice the size, then reduced: soft edges
@@ -45,25 +46,26 @@ def camera(seed: int, domain: int, number: int) -> Camera:
     """Camera `number` of a site. Its site decides the weather and the quality of the equipment."""
     site = np.random.default_rng([7103, domain])
     warmth = habits(domain).warmth
-    greenery, quality, daylight = site.uniform(0.1, 0.9), site.uniform(0, 1), site.uniform(0.75, 1.15)
-    tint = site.normal(0, 0.07) + (0.06 if domain % 2 == 0 else -0.08)  # evening sun, or lamps and snow
+    quality, daylight, mist = site.uniform(0, 1), site.uniform(0.85, 1.1), site.uniform(0, 0.1)
+    tint = site.normal(0, 0.05) + (0.06 if domain % 2 == 0 else -0.08)  # evening sun, or lamps and snow
+    place = surroundings(site)
     rng = np.random.default_rng([7104, seed, domain, number])
-    red_blue, green = tint + rng.normal(0, 0.04), rng.normal(0, 0.02)
-    exposure = daylight * rng.uniform(0.88, 1.15)
+    red_blue, green = tint + rng.normal(0, 0.025), rng.normal(0, 0.012)
+    exposure = daylight * rng.uniform(0.92, 1.1)
     main = rng.uniform(0, 2 * math.pi)
     return Camera(
-        scene=scene(rng, seed, domain, greenery),
+        scene=scene(rng, seed, domain, place),
         turns=(main, main + math.pi, main + rng.uniform(-1.2, 1.2)),
         gains=(exposure * np.array([1 + red_blue, 1 + green, 1 - red_blue])).astype(np.float32),
-        gamma=float(rng.uniform(0.85, 1.2)),
-        contrast=float(rng.uniform(0.85, 1.15)),
-        saturation=float(rng.uniform(0.75, 1.15) * (0.8 + 0.25 * warmth)),
-        haze=float(rng.uniform(0, 0.12)),
+        gamma=float(rng.uniform(0.92, 1.08)),
+        contrast=float(rng.uniform(0.92, 1.1)),
+        saturation=float(rng.uniform(0.85, 1.1) * (0.75 + 0.3 * warmth)),
+        haze=float(mist + rng.uniform(0, 0.03)),
         sun=float(rng.uniform(-1, 1)),
-        sharpness=float(np.clip(0.5 + 0.35 * quality + rng.uniform(-0.2, 0.3), 0.4, 1.0)),
-        blur=float(max(0.0, rng.uniform(-0.3, 0.8) * (1.2 - 0.5 * quality))),
-        noise=float(rng.uniform(1, 6) * (1.2 - 0.6 * quality)),
-        quality=int(rng.integers(55, 92)),
+        sharpness=float(np.clip(0.55 + 0.3 * quality + rng.uniform(-0.15, 0.25), 0.4, 1.0)),
+        blur=float(max(0.0, rng.uniform(-0.3, 0.7) * (1.2 - 0.5 * quality))),
+        noise=float(rng.uniform(1, 4) * (1.4 - 0.8 * quality)),
+        quality=int(rng.integers(60, 92)),
         tilt=float(rng.uniform(0.0, 0.22)),
         looseness=float(rng.uniform(0.4, 1.0)),
     )
@@ -94,8 +96,8 @@ def _person(someone: Person, eye: Camera, rng: np.random.Generator) -> np.ndarra
     turn = eye.turns[rng.choice(len(eye.turns), p=(0.5, 0.35, 0.15))] + rng.normal(0, 0.35)
     standing = rng.random() < 0.15
     pose = Pose(turn, rng.uniform(0, 2 * math.pi), 0.1 if standing else rng.uniform(0.6, 1.1), rng.uniform(0, 0.7))
-    share = np.clip(rng.normal(0.9, 0.045 * eye.looseness), 0.72, 1.05) * (0.5 + 0.5 * someone.height)
-    top = rng.normal(0.045, 0.02 * eye.looseness)
+    share = np.clip(rng.normal(0.93, 0.04 * eye.looseness), 0.76, 1.05) * (0.5 + 0.5 * someone.height)
+    top = rng.normal(0.035, 0.018 * eye.looseness)
     if rng.random() < 0.1 * eye.looseness:  # the box ends at the knees
         share *= rng.uniform(1.12, 1.4)
     return _figure(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from fedreid.data.synthetic_figure import Figure, Pose, shade
+from fedreid.data.synthetic_body import Pose
+from fedreid.data.synthetic_figure import Figure, shade
 from fedreid.data.synthetic_people import Colour, person
 
 WIDTH, HEIGHT = 512, 224  # pixels; a person is about 110 tall in it
@@ -31,32 +33,49 @@ PAINTS: tuple[Colour, ...] = ((180, 40, 40), (40, 70, 140), (230, 230, 228), (34
 FOLIAGE: tuple[Colour, ...] = ((58, 88, 46), (84, 104, 56), (44, 70, 44), (110, 96, 52))
 
 
-def scene(rng: np.random.Generator, seed: int, domain: int, greenery: float) -> np.ndarray:
-    """A place, seen by a camera that doesn't move.
+@dataclass(frozen=True)
+class Surroundings:
+    """What a site is built of: its cameras see different corners of one neighbourhood."""
+
+    greenery: float  # 0 a city centre to 1 a park
+    grounds: tuple[Colour, ...]
+    walls: tuple[Colour, ...]
+
+
+def surroundings(rng: np.random.Generator) -> Surroundings:
+    """Those of a site."""
+    greenery = rng.uniform(0.1, 0.9)
+    ground = _pick(rng, GROUNDS)
+    walls = tuple(_pick(rng, WALLS) for _ in range(2))
+    return Surroundings(greenery, (ground, ground, shade(ground, rng.uniform(0.8, 1.15))), walls)
+
+
+def scene(rng: np.random.Generator, seed: int, domain: int, place: Surroundings) -> np.ndarray:
+    """A corner of a site, seen by a camera that doesn't move.
 
     Args:
         rng: of this camera.
         seed, domain: of the site, for the people in the distance.
-        greenery: 0 a city centre to 1 a park.
+        place: of the site.
 
     Returns:
         float32 (HEIGHT, WIDTH, 3), 0 to 255.
     """
-    image = Image.new("RGB", (WIDTH, HEIGHT), _pick(rng, GROUNDS))
+    image = Image.new("RGB", (WIDTH, HEIGHT), shade(_pick(rng, FOLIAGE), 0.6))  # between leaves
     draw = ImageDraw.Draw(image)
-    horizon = int(HEIGHT * rng.uniform(0.12, 0.5))
-    _ground(draw, rng, horizon)
-    _wall(draw, rng, horizon, greenery)
-    for _ in range(int(rng.integers(4, 9))):
-        things = (_car, _bicycle, _pole, _bench, _sign) if rng.random() > greenery else (_bush, _tree, _pole)
+    horizon = int(HEIGHT * rng.uniform(0.12, 0.4))
+    _ground(draw, rng, horizon, place.grounds)
+    _wall(draw, rng, horizon, place)
+    for _ in range(int(rng.integers(3, 7))):
+        things = (_car, _bicycle, _pole, _bench, _sign) if rng.random() > place.greenery else (_bush, _tree, _pole)
         things[rng.integers(len(things))](draw, rng, horizon)
     for _ in range(int(rng.integers(0, 4))):
         _passer_by(image, rng, seed, domain, horizon)
     return _weathered(image, rng)
 
 
-def _ground(draw: ImageDraw.ImageDraw, rng: np.random.Generator, horizon: int) -> None:
-    colour = _pick(rng, GROUNDS)
+def _ground(draw: ImageDraw.ImageDraw, rng: np.random.Generator, horizon: int, grounds: tuple[Colour, ...]) -> None:
+    colour = _pick(rng, grounds)
     draw.rectangle((0, horizon, WIDTH, HEIGHT), fill=colour)
     kind = rng.integers(3)
     line = shade(colour, rng.uniform(0.82, 0.94))
@@ -73,19 +92,19 @@ def _ground(draw: ImageDraw.ImageDraw, rng: np.random.Generator, horizon: int) -
             draw.rectangle((column, edge + 18, column + 30, edge + 22), fill=(214, 212, 200))
     else:  # another paving, and a kerb
         edge = horizon + (HEIGHT - horizon) * rng.uniform(0.25, 0.75)
-        draw.rectangle((0, edge, WIDTH, HEIGHT), fill=_pick(rng, GROUNDS))
+        draw.rectangle((0, edge, WIDTH, HEIGHT), fill=_pick(rng, grounds))
         draw.line((0, edge, WIDTH, edge), fill=shade(colour, 1.15), width=3)
 
 
-def _wall(draw: ImageDraw.ImageDraw, rng: np.random.Generator, horizon: int, greenery: float) -> None:
-    if rng.random() < greenery:
+def _wall(draw: ImageDraw.ImageDraw, rng: np.random.Generator, horizon: int, place: Surroundings) -> None:
+    if rng.random() < place.greenery:
         for _ in range(60):
             _blob(draw, rng, rng.uniform(0, WIDTH), rng.uniform(-10, horizon), rng.uniform(10, 36), _pick(rng, FOLIAGE))
         return
     left = 0.0
     while left < WIDTH:
         right = left + rng.uniform(80, 220)
-        colour = _pick(rng, WALLS)
+        colour = _pick(rng, place.walls)
         draw.rectangle((left, 0, right, horizon), fill=colour)
         pane = shade(colour, rng.uniform(0.35, 0.7)) if rng.random() < 0.7 else (168, 186, 198)
         step, wide = rng.uniform(22, 44), rng.uniform(8, 24)
@@ -96,7 +115,7 @@ def _wall(draw: ImageDraw.ImageDraw, rng: np.random.Generator, horizon: int, gre
 
 def _weathered(image: Image.Image, rng: np.random.Generator) -> np.ndarray:
     """Light and dark places, and grain, which paint has not."""
-    low = Image.fromarray(rng.integers(96, 160, (7, 14), dtype=np.uint8)).resize(
+    low = Image.fromarray(rng.integers(108, 148, (7, 14), dtype=np.uint8)).resize(
         (WIDTH, HEIGHT), Image.Resampling.BICUBIC
     )
     grain = rng.normal(0, 5, (HEIGHT, WIDTH, 1)).astype(np.float32)
@@ -192,4 +211,4 @@ def _passer_by(image: Image.Image, rng: np.random.Generator, seed: int, domain: 
 
 
 def _pick(rng: np.random.Generator, colours: tuple[Colour, ...]) -> Colour:
-    return shade(colours[rng.integers(len(colours))], rng.uniform(0.85, 1.1))
+    return shade(colours[rng.integers(len(colours))], rng.uniform(0.9, 1.08))

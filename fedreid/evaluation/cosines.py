@@ -26,9 +26,9 @@ class Cosines:
         self._query_unit = unit(query, self._query_scale)
         self._gallery_unit = unit(gallery, self._gallery_scale).T
 
-    def approximate(self, start: int, end: int) -> np.ndarray:
-        """(end - start, gallery) float32 cosines of some queries; `slack` says how good they are."""
-        return self._query_unit[start:end] @ self._gallery_unit
+    def approximate(self, start: int, end: int, out: np.ndarray) -> None:
+        """Fill `out`, (end - start, gallery) float32, with cosines of some queries; `slack` says how good they are."""
+        np.matmul(self._query_unit[start:end], self._gallery_unit, out=out)
 
     def slack(self, scores: np.ndarray) -> np.ndarray:
         """How far an approximate score, and one close to it, may each be from the exact one, added up.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -46,25 +48,45 @@ class Gallery:
         return Pairs(rows[is_match], columns[is_match]), Pairs(rows[~is_match], columns[~is_match])
 
 
-def match_ranks(cosines: Cosines, queries: Labels, gallery: Labels, *, chunk: int) -> tuple[np.ndarray, np.ndarray]:
-    """(query, rank) of every true match, ordered by query; ranks count from 1.
+def match_ranks(
+    cosines: Cosines, queries: Labels, gallery: Labels, *, chunk: int, threads: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """(query, rank) of every true match; ranks count from 1.
 
     Args:
-        chunk: queries at once; changes memory and speed, not the result.
+        chunk: queries at once in each thread; changes memory and speed, not the ranks.
+        threads: how many chunks are worked on at the same time; changes no rank either.
     """
     finder = Gallery(gallery)
-    all_queries, all_ranks = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    for start in range(0, len(queries.ids), chunk):
+    starts = range(0, len(queries.ids), chunk)
+
+    def of_chunks(starts: range) -> list[tuple[np.ndarray, np.ndarray]]:
+        scores = np.empty((min(chunk, len(queries.ids)), len(gallery.ids)), np.float32)  # used again for each chunk
+        return [of_chunk(start, scores) for start in starts]
+
+    def of_chunk(start: int, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         end = min(start + chunk, len(queries.ids))
         matches, left_out = finder.of_same_identity(Labels(queries.ids[start:end], queries.cameras[start:end]))
-        all_queries.append(start + matches.rows)
-        all_ranks.append(chunk_ranks(cosines, start, end, matches, left_out))
-    return np.concatenate(all_queries), np.concatenate(all_ranks)
+        cosines.approximate(start, end, out=scores[: end - start])
+        return start + matches.rows, chunk_ranks(cosines, start, scores[: end - start], matches, left_out)
+
+    workers = min(threads, len(starts))
+    if workers == 1:
+        parts = of_chunks(starts)
+    else:  # numpy lets go of Python's lock while it compares and multiplies
+        with ThreadPoolExecutor(workers) as pool:
+            shares = pool.map(of_chunks, (starts[worker::workers] for worker in range(workers)))
+            parts = list(chain.from_iterable(shares))
+    return np.concatenate([rows for rows, _ in parts]), np.concatenate([ranks for _, ranks in parts])
 
 
-def chunk_ranks(cosines: Cosines, start: int, end: int, matches: Pairs, left_out: Pairs) -> np.ndarray:
-    """Ranks of the matches of queries start to end."""
-    scores = cosines.approximate(start, end)
+def chunk_ranks(cosines: Cosines, start: int, scores: np.ndarray, matches: Pairs, left_out: Pairs) -> np.ndarray:
+    """Ranks of the matches of some queries.
+
+    Args:
+        start: index of the first query.
+        scores: (queries, gallery) approximate scores; overwritten for those left out.
+    """
     of_matches = scores[matches.rows, matches.columns]
     scores[left_out.rows, left_out.columns] = -np.inf
     slack = cosines.slack(of_matches)

@@ -21,7 +21,7 @@ from torch import Tensor
 from fedreid.evaluation.cosines import Cosines
 from fedreid.evaluation.match_ranks import Labels, match_ranks
 
-CHUNK = 128  # queries at once: enough for the matrix product's speed, and scores stay in the processor's cache
+MOST_QUERIES, MOST_SCORES = 256, 2**25  # at once: enough for the matrix product's speed; 128 MB for each thread
 
 
 @dataclass(frozen=True)
@@ -77,15 +77,18 @@ def rank(
         _labels("query", len(query_features), query_ids, query_cameras),
         _labels("gallery", len(gallery_features), gallery_ids, gallery_cameras),
         ranks=ranks,
-        chunk=CHUNK,
+        chunk=max(1, min(MOST_QUERIES, MOST_SCORES // len(gallery_features))),
+        threads=torch.get_num_threads(),
     )
 
 
-def rank_in_chunks(cosines: Cosines, queries: Labels, gallery: Labels, *, ranks: Sequence[int], chunk: int) -> Ranking:
-    """`rank` with a choice of how many queries are handled at once, which changes no result."""
+def rank_in_chunks(
+    cosines: Cosines, queries: Labels, gallery: Labels, *, ranks: Sequence[int], chunk: int, threads: int = 1
+) -> Ranking:
+    """`rank` with a choice of queries at once and of threads: neither changes the result."""
     if any(k < 1 for k in ranks):
         raise ValueError(f"ranks count from 1, found {min(ranks)}")
-    query, found = match_ranks(cosines, queries, gallery, chunk=chunk)
+    query, found = match_ranks(cosines, queries, gallery, chunk=chunk, threads=threads)
     scored = len(np.unique(query))
     skipped = len(queries.ids) - scored
     if not scored:

@@ -8,9 +8,10 @@ import json
 import logging
 import os
 import shlex
+import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from server.setup import Setup, create_run, set_up
 from server.summary import write_summary
 
 CLIENT_APP = "clients.app:app"
+REPORT = "report.html"
 
 logger = logging.getLogger(__name__)
 
@@ -130,8 +132,9 @@ def resume(run_dir: str | Path, *, progress: Progress | None = None) -> RunResul
     folder = Path(run_dir).absolute()
     if not (folder / run_folder.SCENARIO).is_file():
         raise UserError(f"{run_dir} is not a run folder: it has no {run_folder.SCENARIO}.")
-    if is_finished(folder):
-        raise UserError(f"{run_dir} is finished. See its report: {folder / 'report.html'}")
+    page = folder / REPORT
+    if is_finished(folder) and page.exists():  # it may have been stopped while it wrote the report
+        raise UserError(f"{run_dir} is finished. See its report: {page}\n  To write it again: fedreid report {run_dir}")
     return _go(folder, "", progress)
 
 
@@ -145,13 +148,13 @@ def is_finished(run_dir: Path) -> bool:
 
 def _go(run_dir: Path, command: str, progress: Progress | None) -> RunResult:
     progress = LoggedProgress(progress or Progress())
-    with _lock(run_dir), _log_to(run_dir / run_folder.LOG):
-        try:
+    try:
+        with _lock(run_dir), _log_to(run_dir / run_folder.LOG):
             return _prepared_run(run_dir, command, progress)
-        except OSError as error:
-            raise _disk_error(error, run_dir) from error
-        finally:
-            progress.close()
+    except OSError as error:
+        raise _disk_error(error, run_dir) from error
+    finally:
+        progress.close()
 
 
 def _prepared_run(run_dir: Path, command: str, progress: Progress) -> RunResult:
@@ -160,6 +163,10 @@ def _prepared_run(run_dir: Path, command: str, progress: Progress) -> RunResult:
         setup = set_up(run_dir, progress)
     except KeyboardInterrupt:
         raise Interrupted(run_dir) from None
+    except UserError:
+        if command:  # a new run that came to nothing: the same command works once the mistake is mended
+            _clear(run_dir)
+        raise
     scenario = setup.scenario
     engine = scenario.runtime.engine
 
@@ -194,6 +201,11 @@ def _prepared_run(run_dir: Path, command: str, progress: Progress) -> RunResult:
         workspace.cache_clear()
     summary = tell("finished")
     return RunResult(run_dir, summary, write_report(run_dir))
+
+
+def _clear(run_dir: Path) -> None:
+    for path in run_dir.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def make_grid(setup: Setup, progress: Progress) -> LocalGrid:
@@ -249,15 +261,26 @@ def _lock(run_dir: Path) -> Iterator[None]:
     with (run_dir / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise UserError(f"{run_dir} is in use by another process: wait for it, or stop it first.") from error
         yield
+
+
+class _LogFile(logging.FileHandler):
+    """A log that keeps quiet about a full disk: the run itself meets it too, and says so in one line."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
+        """Drop the record."""
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
 
 
 @contextmanager
 def _log_to(path: Path) -> Iterator[None]:
     """Everything that our loggers say, into the run folder."""
-    handler = logging.FileHandler(path)
+    handler = _LogFile(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     names = ("fedreid", "server", "clients", "flwr")
     loggers = [logging.getLogger(name) for name in names]

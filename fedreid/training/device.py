@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from fedreid.errors import UserError
@@ -20,3 +23,14 @@ def choose_device(runtime: RuntimeSettings) -> tuple[torch.device, bool]:
     device = torch.device("cuda" if has_cuda and runtime.device != "cpu" else "cpu")
     bf16 = runtime.precision == "bf16" or (runtime.precision == "auto" and device.type == "cuda")
     return device, bf16
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """A fixed number of threads: sums in another order would give other bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

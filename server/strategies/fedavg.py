@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
@@ -78,6 +79,13 @@ class FedAvg(Strategy):
         if not rows:
             return None
         return MetricRecord({key: float(np.mean([row[key] for row in rows])) for key in rows[0]})
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """What the strategy carries from round to round, as arrays and as JSON values; FedAvg carries nothing."""
+        return {}, {}
+
+    def restore(self, arrays: Mapping[str, np.ndarray], values: Mapping[str, Any]) -> None:
+        """Take back what `state` gave, when a run goes on."""
 
     def summary(self) -> None:
         """One line for the log."""

@@ -17,7 +17,7 @@ import torch
 from fedreid.evaluation import Ranking, rank
 from tests.benchmarks.tools import table, write_result
 
-QUERIES, GALLERY, MATCHABLE, PEOPLE, CAMERAS, DIM, REPEATS = 3368, 19732, 13115, 750, 6, 512, 9
+QUERIES, GALLERY, MATCHABLE, PEOPLE, CAMERAS, DIM, REPEATS = 3368, 19732, 13115, 750, 6, 512, 7
 TARGET = 2.0
 Side = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -38,11 +38,12 @@ def made_up(noise: float) -> tuple[Side, Side]:
 
 def measure(query: Side, gallery: Side) -> dict[str, float]:
     """Median seconds of ranking and of the bare product in both libraries."""
-    features = torch.from_numpy(query[0]), torch.from_numpy(gallery[0])
+    whole = np.empty((QUERIES, GALLERY), np.float32)  # given to the products: asking for memory isn't part of them
+    features = [torch.from_numpy(array) for array in (query[0], gallery[0].T, whole)]
     work: dict[str, Callable[[], object]] = {
         "rank": lambda: rank(*query, *gallery),
-        "numpy": lambda: query[0] @ gallery[0].T,
-        "torch": lambda: features[0] @ features[1].T,
+        "numpy": lambda: np.matmul(query[0], gallery[0].T, out=whole),
+        "torch": lambda: torch.mm(*features[:2], out=features[2]),
     }
     times: dict[str, list[float]] = {name: [] for name in work}
     for _ in range(1 + REPEATS):
@@ -65,7 +66,7 @@ def traced(query: Side, gallery: Side) -> tuple[Ranking, float]:
 def main() -> None:
     """Measure with people who are hard and easy to tell apart, and write the table."""
     rows = []
-    for kind, noise in (("hard", 8.0), ("easy", 2.0)):
+    for kind, noise in (("hard", 4.0), ("easy", 2.0)):
         sides = made_up(noise)
         times, (found, memory) = measure(*sides), traced(*sides)
         rows.append(

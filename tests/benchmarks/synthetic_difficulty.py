@@ -2,8 +2,9 @@
 
     python -m tests.benchmarks.synthetic_difficulty            # about 5 minutes on 2 cores
 
-Writes results/synthetic-difficulty.md. On the generic test (every query's own camera left out) an untrained network and
-a colour histogram must do badly, a trained network well but not perfectly, and one trained at another site in between.
+Writes results/synthetic-difficulty.md, and docs/images/synthetic-pedestrians.png (this alone: --only-picture). On the
+generic test (every query's own camera left out) an untrained network and a colour histogram must do badly, a
+trained network well but not perfectly, and one trained at another site in between.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import nn
 
 from fedreid.data.cache import build_cache
+from fedreid.data.contact_sheet import contact_sheet, stacked
 from fedreid.data.image_set import ImageSet
 from fedreid.data.synthetic import VERSION, read_synthetic
 from fedreid.evaluation import Ranking, embed, rank
@@ -34,6 +37,7 @@ log = logging.getLogger(__name__)
 
 MODEL = ModelSettings(backbone="resnet18", width=0.25, stem="small", embedding_dim=128)
 RESULT = Path("results/synthetic-difficulty.md")
+PICTURE = Path("docs/images/synthetic-pedestrians.png")
 STRIPES, BINS = 6, 8
 
 
@@ -66,7 +70,7 @@ def site(domain: int, identities: int, test_identities: int, cache: Path) -> Sit
 
 
 def histogram(images: ImageSet) -> np.ndarray:
-    """(n, STRIPES * BINS^3): the colours of each horizontal stripe, as square roots of shares (Hellinger's distance)."""
+    """(n, STRIPES * BINS^3): the colours of each horizontal stripe, as square roots (Hellinger's distance)."""
     pixels = images.batch(np.arange(len(images)))
     binned = (pixels // (256 // BINS)).astype(np.int64) @ np.array([BINS * BINS, BINS, 1])
     stripes = np.array_split(binned, STRIPES, axis=1)
@@ -76,14 +80,14 @@ def histogram(images: ImageSet) -> np.ndarray:
 
 def network(images: Site | None, epochs: int) -> nn.Module:
     """Trained on a site's training people with the settings of the platform; None: as it is before training."""
-    model = build_backbone(MODEL, generator=torch.Generator().manual_seed(0)).to(memory_format=torch.channels_last)
+    model: nn.Module = build_backbone(MODEL, generator=torch.Generator().manual_seed(0))
     if images is None:
         return model
     rng = np.random.default_rng(0)
     start = 0.01 * rng.standard_normal((images.train.num_identities, MODEL.embedding_dim))
     proxies = nn.Parameter(torch.from_numpy(start.astype(np.float32)))
     train_epochs(
-        model, proxies, images.train, epochs=epochs, batch_size=64, learning_rate=0.05, momentum=0.9, weight_decay=5e-4,
+        model, proxies, images.train, epochs=epochs, batch_size=32, learning_rate=0.05, momentum=0.9, weight_decay=5e-4,
         loss=LossSettings(), augment=AugmentSettings(), generator=rng, device="cpu", schedule=warmup_cosine,
     )  # fmt: skip
     return model
@@ -130,6 +134,14 @@ def _figures(ranking: Ranking) -> str:
     return f"{100 * ranking.mAP:.1f} | {100 * ranking.cmc[1]:.1f}"
 
 
+def picture(cache: Path) -> Image.Image:
+    """People of two sites, as the documentation shows them: in 256 colours, which halves the file."""
+    sources = [SyntheticSource(format="synthetic", domain=domain) for domain in (0, 1)]
+    tables = [read_synthetic(f"Synthetic site {source.domain}", source, cache) for source in sources]
+    pages = [contact_sheet(table, identities=4, per_row=12, height=112) for table in tables]
+    return stacked(pages).quantize(256, dither=Image.Dither.NONE)
+
+
 PAGE = """# How hard the synthetic pedestrians are
 
     python -m tests.benchmarks.synthetic_difficulty
@@ -141,24 +153,30 @@ Query and gallery of people nobody trained on, images of the query's own camera 
 {table}
 
 What it should show: features that know nothing about people do badly, training helps a lot and isn't enough, and a
-model trained at one site is clearly worse at the other, as between two real ones.
+model trained at one site is clearly worse at the other, as between two real ones. The people are shown in
+[docs/images/synthetic-pedestrians.png](../docs/images/synthetic-pedestrians.png).
 
 Each site: {identities} training identities ({train_images:,} images at site 0), {test} test identities ({queries:,}
 queries and {gallery:,} gallery images, distractors included), 4 cameras, seed 0, renderer version {version}. Network:
-ResNet-18, width 0.25, 64 x 32 input, CosFace, {epochs} epochs in {seconds:.0f} s on {threads} threads ({cores} cores,
-Python {python}, torch {torch}).
+ResNet-18, width 0.25, 64 x 32 input, CosFace, {epochs} epochs with batches of 32 in {seconds:.0f} s on {threads}
+threads ({cores} cores, Python {python}, torch {torch}).
 """
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--identities", type=int, default=200, help="training identities of each site")
-    parser.add_argument("--test-identities", type=int, default=100)
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--identities", type=int, default=120, help="training identities of each site")
+    parser.add_argument("--test-identities", type=int, default=60)
+    parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument("--out", type=Path, default=RESULT)
+    parser.add_argument("--only-picture", action="store_true", help="draw the contact sheet, measure nothing")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with tempfile.TemporaryDirectory() as cache:
+        PICTURE.parent.mkdir(parents=True, exist_ok=True)
+        picture(Path(cache)).save(PICTURE, optimize=True)
+        if options.only_picture:
+            return
         page = measure(options.identities, options.test_identities, options.epochs, Path(cache))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(page, encoding="utf-8")

@@ -121,7 +121,7 @@ def test_agrees_with_sorting_whole_rows(seed, queries, gallery, people, dim, kin
 
 
 @pytest.mark.parametrize("gallery", [40, 3000])
-def test_chunk_size_changes_no_bit(gallery):
+def test_chunk_size_and_threads_change_no_bit(gallery):
     """With duplicates, with scores that are equal up to float32 rounding, and with a collapsed query among others."""
     generator = np.random.default_rng(gallery)
     queries, dim = 23, 96
@@ -133,9 +133,10 @@ def test_chunk_size_changes_no_bit(gallery):
     ids, cameras = labelled(generator, gallery, 9)
     query_ids, query_cameras = labelled(generator, queries, 9)
     cosines = Cosines(query, features)
+    labels = Labels(query_ids, query_cameras), Labels(ids, cameras)
     found = [
-        rank_in_chunks(cosines, Labels(query_ids, query_cameras), Labels(ids, cameras), ranks=(1, 5, 10), chunk=chunk)
-        for chunk in (*range(1, queries + 1), 128)
+        rank_in_chunks(cosines, *labels, ranks=(1, 5, 10), chunk=chunk, threads=threads)
+        for chunk, threads in [*((chunk, 1) for chunk in range(1, queries + 1)), (128, 1), (2, 3), (7, 2)]
     ]
     assert all(ranking == found[0] for ranking in found)
     assert found[0].mAP == pytest.approx(
@@ -155,16 +156,19 @@ def test_order_of_queries_changes_nothing():
 
 
 def test_never_holds_the_whole_matrix(monkeypatch):
-    shapes = []
+    shapes: list[tuple[int, int]] = []
     approximate = Cosines.approximate
-    monkeypatch.setattr(
-        Cosines, "approximate", lambda self, *rows: shapes.append((found := approximate(self, *rows)).shape) or found
-    )
+
+    def watched(self: Cosines, start: int, end: int, out: np.ndarray) -> None:
+        shapes.append(out.shape)
+        approximate(self, start, end, out)
+
+    monkeypatch.setattr(Cosines, "approximate", watched)
     generator = np.random.default_rng(0)
     ids, cameras = labelled(generator, 1000, 50)
     features = generator.standard_normal((1000, 4))
     rank(features, ids, cameras, features, ids, cameras)
-    assert max(rows for rows, _ in shapes) <= 128
+    assert max(rows for rows, _ in shapes) <= 256
     assert sum(rows for rows, _ in shapes) == 1000
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,40 @@ def scenario(data: Path) -> Path:
     path = data / "tiny.toml"
     path.write_text(SCENARIO.format(root=data, cache=data / "cache"))
     return path
+
+
+@pytest.fixture(scope="session")
+def prepared(scenario: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder that is ready for its first round, without pre-training; tests work on copies of it."""
+    from fedreid.progress import Progress
+    from fedreid.scenario import load_scenario
+    from server.setup import create_run, set_up
+
+    resolved = load_scenario(scenario, ["pretrain.epochs=0", "evaluation.local_only=false"])
+    run_dir = create_run(resolved.scenario, tmp_path_factory.mktemp("prepared") / "run")
+    set_up(run_dir, Progress())
+    return run_dir
+
+
+NewRun = Callable[..., Path]
+
+
+@pytest.fixture
+def new_run(prepared: Path, tmp_path: Path) -> Iterator[NewRun]:
+    """Makes copies of the prepared run, with settings changed that preparing it doesn't depend on."""
+    from clients.workspace import workspace
+
+    def make(*overrides: str, name: str = "run") -> Path:
+        from fedreid.scenario import load_scenario, to_toml
+
+        run_dir = tmp_path / name
+        shutil.copytree(prepared, run_dir)
+        changed = load_scenario(run_dir / "scenario.toml", overrides).scenario
+        (run_dir / "scenario.toml").write_text(to_toml(changed))
+        return run_dir
+
+    yield make
+    workspace.cache_clear()
 
 
 @pytest.fixture(scope="session")

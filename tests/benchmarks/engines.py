@@ -1,0 +1,176 @@
+"""How much of the wall time is training: both engines, clients of seconds, and a thousand clients of milliseconds.
+
+Run with: python -m tests.benchmarks.engines
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+
+import fedreid
+from clients.workspace import Workspace
+from fedreid.losses import cosface
+from fedreid.training import to_input
+from tests.benchmarks.tools import say, table, write_result
+
+WORKERS = 2
+SCENARIO = """
+name = "benchmark"
+[data]
+root = "{root}"
+cache = "{root}/cache"
+image_size = [{height}, {width}]
+[data.sources.noise]
+format = "folder"
+path = "images"
+test_identities = 0.0
+[partition]
+clients = {clients}
+identities_per_client = 5
+public_identities = 0
+held_out = 0.05
+[model]
+backbone = "resnet10"
+width = {model_width}
+embedding_dim = {embedding_dim}
+[augment]
+flip = false
+crop_padding = 0
+[pretrain]
+epochs = 0
+[method]
+epochs = {epochs}
+batch_size = {batch}
+[federation]
+rounds = {rounds}
+fraction = {fraction}
+[evaluation]
+every = 0
+local_only = false
+[runtime]
+workers = 2
+"""
+
+
+def write_people(root: Path, identities: int, images: int, size: tuple[int, int]) -> None:
+    """Folders of noise: what is on the images doesn't change how long they take."""
+    rng = np.random.default_rng(0)
+    for identity in range(identities):
+        folder = root / "images" / f"{identity:05d}"
+        folder.mkdir(parents=True)
+        for number in range(images):
+            pixels = rng.integers(0, 255, (*size, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{number:03d}.jpg")
+
+
+def phases(run_dir: Path) -> pd.DataFrame:
+    """Seconds by round (columns are metrics), without the first: it loads code and data."""
+    timing = pd.read_csv(run_dir / "timing.csv")
+    server = timing[timing.client.isna()].pivot_table(index="round", columns="metric", values="value")
+    server["training_seconds"] = timing[timing.metric == "training_seconds"].groupby("round").value.sum()
+    return server.loc[2:]
+
+
+def of_seconds(root: Path) -> list[tuple[str, str, str]]:
+    """8 clients of 2 to 3 s each: share of the training phase that is training."""
+    write_people(root, 40, 43, (64, 32))
+    text = SCENARIO.format(
+        root=root, height=64, width=32, clients=8, epochs=20, batch=32, rounds=3, fraction=1.0, model_width=0.25,
+        embedding_dim=128,
+    )  # fmt: skip
+    (root / "scenario.toml").write_text(text)
+    rows = []
+    for engine, workers, goal in (("serial", 1, 0.97), ("ray", WORKERS, 0.9)):
+        result = fedreid.run(root / "scenario.toml", out=root / engine, engine=engine)
+        seconds = phases(result.run_dir)
+        per_client = seconds.training_seconds.sum() / len(seconds) / 8
+        share = seconds.training_seconds.sum() / workers / seconds.train_phase_seconds.sum()
+        say(f"{engine}: {share:.3f} with clients of {per_client:.2f} s")
+        rows.append((f"{engine}, 8 clients of {per_client:.1f} s", f"{share:.3f}", f"{goal}"))
+    return rows
+
+
+def bare_loop(run_dir: Path, clients: int) -> float:
+    """Client-rounds per second of plain PyTorch in one thread: resident model, images in memory, nothing federated."""
+    space = Workspace(run_dir)
+    settings = space.scenario.method
+    model, loss = space.model, space.scenario.loss
+    sets = []
+    for client in range(clients):
+        images = space.data.train(client)
+        sets.append((torch.from_numpy(images.batch(np.arange(len(images)))).numpy(), torch.from_numpy(images.labels)))
+    model.train()
+    torch.set_num_threads(1)
+    started = time.perf_counter()
+    for pixels, labels in sets:
+        proxies = torch.nn.Parameter(0.01 * torch.randn(int(labels.max()) + 1, space.scenario.model.embedding_dim))
+        optimiser = torch.optim.SGD(
+            [*model.parameters(), proxies], settings.learning_rate, momentum=0.9, weight_decay=5e-4, fused=True
+        )
+        order = np.random.default_rng(0).permutation(len(labels))
+        for start in range(0, len(labels), settings.batch_size):
+            chosen = order[start : start + settings.batch_size]
+            value = cosface(
+                model(to_input(pixels[chosen], space.device)), proxies, labels[torch.from_numpy(chosen)],
+                scale=loss.scale, margin=loss.margin,
+            )  # fmt: skip
+            value.backward()
+            optimiser.step()
+            optimiser.zero_grad()
+            value.item()
+    return clients / (time.perf_counter() - started)
+
+
+def of_milliseconds(root: Path) -> list[tuple[str, str, str]]:
+    """1,000 clients of 50 images, cohorts of 50, against the bare loop."""
+    write_people(root, 5000, 11, (32, 32))
+    text = SCENARIO.format(
+        root=root, height=32, width=32, clients=1000, epochs=1, batch=10, rounds=9, fraction=0.05, model_width=0.125,
+        embedding_dim=128,
+    )  # fmt: skip
+    (root / "scenario.toml").write_text(text)
+    rates, bare = {}, []
+    for engine in ("serial", "ray"):
+        result = fedreid.run(root / "scenario.toml", out=root / engine, engine=engine)
+        bare.append(bare_loop(result.run_dir, 200))
+        seconds = phases(result.run_dir)
+        rates[engine] = 50 / statistics.median(seconds.train_phase_seconds + seconds.checkpoint_seconds)
+    bare.append(bare_loop(result.run_dir, 200))
+    reference = statistics.median(bare)
+    say(f"bare loop {bare}, engines {rates}")
+    parameters = result.summary["model"]["parameters"]
+    return [
+        (f"bare one-thread loop, {parameters:,} parameters", f"{reference:.0f} client-rounds/s", ""),
+        ("serial, 1,000 clients", f"{rates['serial']:.0f} client-rounds/s, {rates['serial'] / reference:.2f}", "0.85"),
+        ("2 Ray workers, 1,000 clients", f"{rates['ray']:.0f} client-rounds/s, {rates['ray'] / reference:.2f}", "1.5"),
+    ]
+
+
+def main() -> None:
+    """Measure all and write the table."""
+    with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
+        rows = of_seconds(Path(first)) + of_milliseconds(Path(second))
+    write_result(
+        "engines",
+        "Share of the wall time that is training",
+        "python -m tests.benchmarks.engines",
+        [
+            "For clients of seconds: the clients' pure training time / workers, over the wall time of the training",
+            "phase (aggregation included). For small clients: client-rounds per second, training phase and checkpoint,",
+            "over those of a bare PyTorch loop in the same run. The first round is left out.",
+            "",
+            *table(("What", "Measured", "Goal"), rows),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

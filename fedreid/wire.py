@@ -6,7 +6,7 @@ The only module below `simulation` that knows both sides; `server` and `clients`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict
@@ -87,20 +87,29 @@ def count_bytes(record: ArrayRecord) -> int:
     return sum(int(np.prod(array.shape)) * np.dtype(array.dtype).itemsize for array in record.values())
 
 
+def model_of(message: Message) -> ArrayRecord:
+    """The record of arrays that a message carries.
+
+    Not by `content.array_records`: Flower's views refer to themselves, so the content and its arrays would stay in
+    memory until Python's garbage collector happens to come by.
+    """
+    return cast(ArrayRecord, message.content[ARRAYS])
+
+
 def arrays_of(message: Message) -> dict[str, np.ndarray]:
     """The arrays that a message carries, by name."""
-    return to_arrays(message.content.array_records[ARRAYS])
+    return to_arrays(model_of(message))
 
 
 def metrics_of(message: Message) -> dict[str, float]:
     """The scalars that a reply carries, by name."""
-    values = message.content.metric_records[METRICS].items()
+    values = cast(MetricRecord, message.content[METRICS]).items()  # not by a view, see `model_of`
     return {name: value for name, value in values if isinstance(value, int | float)}  # lists: see `check_reply`
 
 
 def config_of(message: Message) -> dict[str, Any]:
     """The settings that an instruction carries, by name."""
-    return dict(message.content.config_records[CONFIG])
+    return dict(cast(ConfigRecord, message.content[CONFIG]))
 
 
 def instruction(arrays: ArrayRecord | None, run_dir: str, server_round: int, **config: Any) -> RecordDict:
@@ -135,7 +144,7 @@ def check_reply(message: Message, answer: Message) -> None:
     """
     if answer.has_error():
         return
-    sent: Mapping[str, Array] = message.content.array_records.get(ARRAYS) or {}
+    sent: Mapping[str, Array] = model_of(message) if ARRAYS in message.content else {}
     for name, record in answer.content.items():
         if name == METRICS and isinstance(record, MetricRecord):
             _check_metrics(record)

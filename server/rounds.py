@@ -131,7 +131,7 @@ class Federation:
         return replies
 
     def _trained(self, server_round: int, client: int, metrics: Mapping[str, Any], answer: Message, sent: int) -> None:
-        add, received = self.records.metrics.add, wire.count_bytes(answer.content.array_records[wire.ARRAYS])
+        add, received = self.records.metrics.add, wire.count_bytes(wire.model_of(answer))
         for metric, key in (
             ("loss", "loss"),
             ("accuracy", "accuracy"),

@@ -197,8 +197,9 @@ class RuntimeSettings(Settings):
     workers: NotNegative = Field(default=0, description="ray workers; 0: one per core")
     threads_per_client: Positive = Field(default=1, description="torch threads of a training client, in both engines")
     server_threads: Positive = Field(
-        default=2,
-        description="threads of pre-training and generic evaluation; fixed, as another number gives other digits",
+        default=1,
+        description="torch threads of pre-training and generic evaluation; raise it on a machine of many cores, and keep "
+        "it there: another number gives other last digits",
     )
     ray_address: str = Field(default="", description="a running Ray cluster to join (host:port); empty: start one here")
     device: Literal["auto", "cpu", "cuda"] = Field(

@@ -128,10 +128,10 @@ class RayGrid(LocalGrid):
             ) from error
         except DEATHS as error:
             raise RunError(f"a Ray worker could not start: {error}") from error
-        for node, missing in found:
+        for node, known_as, missing in found:
             if missing:
                 raise UserError(
-                    f"node {node} does not see {missing[0]}.\n"
+                    f"node {node} does not see {missing[0]} ({known_as}).\n"
                     "  Every node of the cluster needs the run folder and the image cache at the same path:\n"
                     "  put them (--out, data.cache) on a shared file system."
                 )
@@ -177,8 +177,9 @@ class RayGrid(LocalGrid):
     def _batch_size(self, messages: Sequence[Message], start: int) -> int:
         if not self._seconds_per_client:
             return 1
-        arrays = messages[start].content.array_records.get(wire.ARRAYS)
-        by_bytes = BATCH_BYTES // max(1, wire.count_bytes(arrays)) if arrays is not None else len(messages)
+        content = messages[start].content
+        size = wire.count_bytes(wire.model_of(messages[start])) if wire.ARRAYS in content else 0
+        by_bytes = BATCH_BYTES // max(1, size)
         by_time = int(BATCH_SECONDS / self._seconds_per_client)
         fair = -(-(len(messages) - start) // (2 * len(self.workers)))  # towards the end, everyone gets a share
         return max(1, min(by_time, by_bytes, fair))

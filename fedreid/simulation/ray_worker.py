@@ -51,9 +51,13 @@ class ClientWorker:
         self._contexts: dict[int, Context] = {}
         self._content_key, self._content = "", RecordDict()
 
-    def missing(self, folders: Sequence[str]) -> tuple[str, list[str]]:
-        """This node's name, and which of these folders and files it doesn't see."""
-        return platform.node(), [folder for folder in folders if not Path(folder).exists()]
+    def missing(self, folders: Sequence[str]) -> tuple[str, str, list[str]]:
+        """This node's name, what else it is known by (one machine may be two nodes), and what it doesn't see."""
+        import ray
+
+        node_id = ray.get_runtime_context().get_node_id()
+        known_as = f"address {ray.util.get_node_ip_address()}, Ray id {node_id[:8]}"
+        return platform.node(), known_as, [folder for folder in folders if not Path(folder).exists()]
 
     def process_id(self) -> int:
         return os.getpid()

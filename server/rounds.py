@@ -241,5 +241,7 @@ TOTALS = ("bytes_down", "bytes_up", "images", "training_seconds", "train_phase_s
 
 
 def ranking_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """The ranking scores among a client's metrics, in the order the tables print them."""
-    return {metric: metrics[metric] for metric in wire.RANKING_METRICS if metric in metrics}
+    """The ranking scores among a client's metrics, in the order the tables print them; counts only if none matched."""
+    counts = ("queries", "skipped")
+    names = counts if metrics.get("queries") == 0 else wire.RANKING_METRICS
+    return {metric: metrics[metric] for metric in names if metric in metrics}

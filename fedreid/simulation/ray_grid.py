@@ -223,12 +223,16 @@ class RayGrid(LocalGrid):
         worker.queue.clear()
         ray.kill(worker.actor)
         worker.actor = self._actor.remote(*self._arguments)
-        orphans[0].attempts += 1
-        if orphans[0].attempts >= ATTEMPTS:
+        suspect = orphans.pop(0)
+        attempts = suspect.attempts + 1
+        if attempts < ATTEMPTS:  # one client may have killed the worker of others: each is tried by itself
+            waiting.extend(
+                Batch(suspect.first + offset, [message], suspect.key, suspect.content, attempts)
+                for offset, message in enumerate(suspect.messages)
+            )
+        else:
             reason = f"WorkerDied: its worker process died {ATTEMPTS} times (killed, or out of memory)"
-            hopeless = orphans.pop(0)
-            for offset in range(len(hopeless.messages)):
-                results[hopeless.first + offset] = Result(None, reason, 0.0)
+            results[suspect.first] = Result(None, reason, 0.0)
         waiting.extend(orphans)
 
     def _drain(self) -> None:

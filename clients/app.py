@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
@@ -14,7 +15,7 @@ from clients.state import PrivateState
 from clients.workspace import Workspace, workspace
 from fedreid import wire
 from fedreid.models.sharing import copy_arrays
-from fedreid.training import TrainingStats
+from fedreid.training import TrainingDiverged, TrainingStats
 
 app = ClientApp(mods=[allow_list, fixed_threads])
 
@@ -30,7 +31,7 @@ def train(message: Message, context: Context) -> Message:
     """One local round: receive, train, evaluate on the client's own people if asked, keep the private state."""
     client, private = _open(message, context)
     stats = METHODS[client.settings.method.name](client)
-    update = copy_arrays(client.workspace.shared)
+    update = finite(copy_arrays(client.workspace.shared), stats)
     metrics = training_metrics(stats, len(client.images))
     if wire.config_of(message)[wire.EVALUATE]:
         metrics |= _timed_evaluation(client)
@@ -60,6 +61,18 @@ def evaluate(message: Message, context: Context) -> Message:
 def client_index(context: Context) -> int:
     """The node's number in the federation, from `node_config` (Flower's own simulation sets it too)."""
     return int(context.node_config["partition-id"])
+
+
+def finite(update: dict[str, np.ndarray], stats: TrainingStats) -> dict[str, np.ndarray]:
+    """The update as it is: the last step's loss was fine, but its weights may not be.
+
+    Raises:
+        TrainingDiverged: naming the array that would spoil everybody's model.
+    """
+    for name, array in update.items():
+        if not np.isfinite(array.sum()):  # nan and inf survive a sum, and no second array is needed
+            raise TrainingDiverged(stats.steps, stats.loss, what=name)
+    return update
 
 
 def training_metrics(stats: TrainingStats, num_examples: int) -> dict[str, float]:

@@ -122,7 +122,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _status(arguments: list[str] | None) -> int:
     errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     try:
-        app(arguments, standalone_mode=False)
+        status = app(arguments, standalone_mode=False)
     except UserError as error:
         errors.print(str(error))
         return MISTAKE
@@ -133,7 +133,7 @@ def _status(arguments: list[str] | None) -> int:
         return STOPPED
     except Exception as error:
         return _other(error, errors)
-    return DONE
+    return status if isinstance(status, int) else DONE  # commands return nothing; typer itself 130 after Ctrl-C
 
 
 def _other(error: Exception, errors: Console) -> int:

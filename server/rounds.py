@@ -155,8 +155,9 @@ class Federation:
 
     def _evaluate_start(self, arrays: ArrayRecord) -> None:
         self.progress.stage("evaluating the starting model", 0, self.data.num_clients)
-        self._evaluate_generic(0, arrays)
+        scores = self._evaluate_generic(0, arrays)
         self._evaluate_clients(0, arrays, lambda client, metrics, _: self._personalized(0, client, metrics))
+        self.progress.round_done(0, scores)
 
     def _evaluate_clients(
         self, server_round: int, arrays: ArrayRecord, note: Callable[[int, Mapping[str, Any], Message], None]

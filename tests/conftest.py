@@ -130,3 +130,23 @@ def final_files() -> Callable[[Path], dict[str, bytes]]:
         return found | {"summary.json": json.dumps(kept, sort_keys=True).encode()}
 
     return read
+
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def fedreid_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command line in this process: arguments -> (exit status, standard output, standard error)."""
+    from fedreid import cli
+
+    monkeypatch.setenv("COLUMNS", "300")
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = cli._status([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        return status, out, err
+
+    return call

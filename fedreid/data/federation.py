@@ -148,9 +148,8 @@ def _read_index(run_dir: Path) -> dict[str, Any]:
 def _decoded(name: str, scenario: Scenario, on_progress: Progress | None) -> ImageCache:
     report = on_progress or (lambda stage, done, total: None)
     settings = scenario.data
-    report(f"reading {name}", 0, 1)
+    report(f"reading {name}", 0, 0)
     table = read_source(name, settings.sources[name], settings)
-    report(f"reading {name}", 1, 1)
     return build_cache(
         table,
         settings.image_size,

@@ -15,7 +15,7 @@ from clients.state import PrivateState
 from clients.workspace import Workspace, workspace
 from fedreid import wire
 from fedreid.models.sharing import copy_arrays
-from fedreid.training import TrainingDiverged, TrainingStats
+from fedreid.training import TrainingStats
 
 app = ClientApp(mods=[allow_list, fixed_threads])
 
@@ -67,11 +67,13 @@ def finite(update: dict[str, np.ndarray], stats: TrainingStats) -> dict[str, np.
     """The update as it is: the last step's loss was fine, but its weights may not be.
 
     Raises:
-        TrainingDiverged: naming the array that would spoil everybody's model.
+        FloatingPointError: naming an array that would spoil everybody's model.
     """
-    for name, array in update.items():
-        if not np.isfinite(array.sum()):  # nan and inf survive a sum, and no second array is needed
-            raise TrainingDiverged(stats.steps, stats.loss, what=name)
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = {name: array.sum() for name, array in update.items()}  # nan and inf survive a sum
+    for name, total in sums.items():
+        if not np.isfinite(total):
+            raise FloatingPointError(f"{name} is not finite (step {stats.steps}, loss {stats.loss:g})")
     return update
 
 

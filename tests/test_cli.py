@@ -38,7 +38,11 @@ def test_a_run_prints_its_scores_and_where_they_are_and_its_report_can_be_writte
         (UserError("no such dataset.\n  Set its path."), 2, "no such dataset.\n  Set its path.\n"),
         (RunError("client 3 failed"), 1, "client 3 failed\n"),
         (KeyboardInterrupt(), 130, ""),
-        (launch.Interrupted(Path("/runs/a")), 130, "the finished rounds are saved. Resume with: fedreid resume /runs/a"),
+        (
+            launch.Interrupted(Path("/runs/a")),
+            130,
+            "the finished rounds are saved. Resume with: fedreid resume /runs/a",
+        ),
     ],
 )
 def test_every_expected_failure_has_its_exit_status_and_one_clear_text(

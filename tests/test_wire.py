@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
@@ -15,9 +17,9 @@ from tests.messages import message, sent
 MODEL = {"conv1.weight": np.arange(24, dtype=np.float32).reshape(2, 3, 4), "bn1.bias": np.array([1.5, -2.5])}
 
 
-def answer(metrics: dict[str, object] | None = None, arrays: dict[str, np.ndarray] | None = None) -> Message:
+def answer(metrics: Mapping[str, object] | None = None, arrays: dict[str, np.ndarray] | None = None) -> Message:
     """A reply to MODEL."""
-    content = RecordDict({wire.METRICS: MetricRecord(metrics or {})})  # type: ignore[arg-type]
+    content = RecordDict({wire.METRICS: MetricRecord(dict(metrics or {}))})  # type: ignore[arg-type]
     if arrays is not None:
         content[wire.ARRAYS] = wire.to_record(arrays)
     return Message(content, reply_to=sent(MODEL))

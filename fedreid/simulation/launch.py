@@ -150,7 +150,12 @@ def _go(run_dir: Path, command: str, progress: Progress | None) -> RunResult:
     progress = LoggedProgress(progress or Progress())
     try:
         with _lock(run_dir), _log_to(run_dir / run_folder.LOG):
-            return _prepared_run(run_dir, command, progress)
+            try:
+                return _prepared_run(run_dir, command, progress)
+            except UserError:
+                if command and not (run_dir / "checkpoints").exists():
+                    _clear(run_dir)  # a new run that came to nothing: the same command works with the mistake mended
+                raise
     except OSError as error:
         raise _disk_error(error, run_dir) from error
     finally:
@@ -163,10 +168,6 @@ def _prepared_run(run_dir: Path, command: str, progress: Progress) -> RunResult:
         setup = set_up(run_dir, progress)
     except KeyboardInterrupt:
         raise Interrupted(run_dir) from None
-    except UserError:
-        if command:  # a new run that came to nothing: the same command works once the mistake is mended
-            _clear(run_dir)
-        raise
     scenario = setup.scenario
     engine = scenario.runtime.engine
 
@@ -269,7 +270,7 @@ def _lock(run_dir: Path) -> Iterator[None]:
 class _LogFile(logging.FileHandler):
     """A log that keeps quiet about a full disk: the run itself meets it too, and says so in one line."""
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
+    def handleError(self, record: logging.LogRecord) -> None:
         """Drop the record."""
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import socket
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -251,9 +252,10 @@ def connect(address: str, cores: int) -> bool:
         return False
     if address:
         try:
+            _knock(address)
             ray.init(address=address, **options)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            cause = str(error).strip().splitlines()[0]
+        except (OSError, ValueError, RuntimeError) as error:
+            cause = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise UserError(
                 f"runtime.ray_address = {address}: no Ray cluster answers there ({cause}).\n"
                 "  Start one with: ray start --head"
@@ -261,6 +263,13 @@ def connect(address: str, cores: int) -> bool:
         return True
     ray.init(num_cpus=cores or None, include_dashboard=False, **options)
     return True
+
+
+def _knock(address: str) -> None:
+    """Ray itself keeps trying for minutes where nobody answers; names such as "auto" are left to it."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _task(message: Message) -> Task:

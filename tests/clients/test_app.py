@@ -93,9 +93,7 @@ def test_an_evaluated_model_is_the_one_that_was_sent_and_nothing_is_kept(new_run
     assert blind["mAP"] != wire.metrics_of(answer)["mAP"], "a model of zeros can't tell anybody apart"
 
 
-def test_proxies_persist_from_round_to_round(
-    new_run: NewRun, started_from: list[dict[str, torch.Tensor]]
-) -> None:
+def test_proxies_persist_from_round_to_round(new_run: NewRun, started_from: list[dict[str, torch.Tensor]]) -> None:
     run_dir = new_run()
     arrays = start_of(run_dir)
     train(run_dir, arrays)

@@ -13,8 +13,6 @@ from clients import mods
 from fedreid import wire
 from tests.messages import context, message, sent
 
-INSTRUCTION = {"run_dir": "/runs/a", "server_round": 1}
-
 
 @pytest.fixture
 def _three_threads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +31,7 @@ def test_handlers_run_with_the_scenarios_threads_and_the_process_gets_its_own_ba
         seen.append(torch.get_num_threads())
         return wire.reply(asked, {})
 
-    mods.fixed_threads(message(wire.instruction(None, **INSTRUCTION)), context(), handler)
+    mods.fixed_threads(message(wire.instruction(None, "/runs/a", 1)), context(), handler)
     assert seen == [3]
     assert torch.get_num_threads() == before
 
@@ -46,7 +44,7 @@ def test_a_handler_that_fails_gives_the_threads_back_too() -> None:
         raise ValueError("loss is nan")
 
     with pytest.raises(ValueError, match="loss is nan"):
-        mods.fixed_threads(message(wire.instruction(None, **INSTRUCTION)), context(), handler)
+        mods.fixed_threads(message(wire.instruction(None, "/runs/a", 1)), context(), handler)
     assert torch.get_num_threads() == before
 
 

@@ -211,9 +211,7 @@ with _lock(Path(sys.argv[1])):
 """
 
 
-def test_a_run_folder_that_another_process_works_in(
-    new_run: Callable[..., Path], fedreid_command: Command
-) -> None:
+def test_a_run_folder_that_another_process_works_in(new_run: Callable[..., Path], fedreid_command: Command) -> None:
     run_dir = new_run("federation.rounds=1")
     with subprocess.Popen(
         [sys.executable, "-c", LOCK, run_dir], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -251,9 +249,7 @@ def test_a_disk_that_fills_up_in_round_2(
     out = tmp_path / "run"
     status, _, errors = run()
     assert status == 1
-    assert errors == (
-        f"the disk is full ({out / 'checkpoints'}). Free some space, then: fedreid resume {out}\n"
-    )
+    assert errors == (f"the disk is full ({out / 'checkpoints'}). Free some space, then: fedreid resume {out}\n")
     full_in_round_2.undo()
     assert fedreid_command("resume", out)[0] == 0
     overrides = [value for value in QUICK if value != "--set"]
@@ -311,13 +307,10 @@ def test_weights_that_become_nan_in_a_rounds_only_step(run: Command) -> None:
     """No second step in which the loss would show it: what a client sends must be finite all the same."""
     status, _, errors = run("method.learning_rate=1e38", "method.batch_size=16")
     assert status == 1
-    assert "client 0 failed in round 1 while training: TrainingDiverged: " in errors
-    assert "is not finite (step 1, loss " in errors
+    assert "client 0 failed in round 1 while training: FloatingPointError: conv1.weight is not finite (step 1" in errors
 
 
-def test_a_damaged_private_state_is_named(
-    new_run: Callable[..., Path], fedreid_command: Command
-) -> None:
+def test_a_damaged_private_state_is_named(new_run: Callable[..., Path], fedreid_command: Command) -> None:
     run_dir = new_run("federation.rounds=1")
     state = run_dir / "checkpoints" / "clients" / "0001" / "round-0000.safetensors"
     state.parent.mkdir(parents=True)

@@ -31,7 +31,9 @@ def test_before_the_first_round_there_is_none(tmp_path: Path) -> None:
 
 def test_everything_comes_back_bit_for_bit(tmp_path: Path) -> None:
     momentum = {"momentum": np.array([1 / 3, 1e-300])}
-    saved = Checkpoint(round=3, arrays=checkpoint(3).arrays, strategy_arrays=momentum, strategy={"a": 1}, totals={"b": 2})
+    saved = Checkpoint(
+        round=3, arrays=checkpoint(3).arrays, strategy_arrays=momentum, strategy={"a": 1}, totals={"b": 2}
+    )
     assert save_checkpoint(tmp_path, saved, keep=2) == tmp_path / "checkpoints" / "round-0003"
     found = latest_checkpoint(tmp_path)
     assert found is not None
@@ -113,9 +115,7 @@ def test_a_damaged_checkpoint_is_named_with_what_to_do(tmp_path: Path, file: str
     assert "Remove that folder to resume from the round before it" in str(caught.value)
 
 
-def test_a_full_disk_is_an_os_error_and_the_round_before_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_an_os_error_and_the_round_before_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_checkpoint(tmp_path, checkpoint(1), keep=1)
 
     def full(*_: object) -> None:

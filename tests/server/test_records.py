@@ -77,7 +77,9 @@ def test_rewinding_a_run_that_wrote_nothing_makes_no_files(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("torn", ["4", "4,gener", "4,generic,,tiny,mAP", "4,generic,,tiny,mAP,", "4,generic,,tiny,mAP,1"])
+@pytest.mark.parametrize(
+    "torn", ["4", "4,gener", "4,generic,,tiny,mAP", "4,generic,,tiny,mAP,", "4,generic,,tiny,mAP,1"]
+)
 def test_a_last_line_that_a_kill_tore_is_dropped(tmp_path: Path, torn: str) -> None:
     """The last one is the treacherous one: it looks whole, but its value may have had more digits."""
     records = three_rounds(tmp_path)

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 from fedreid.errors import ClientError, RunError
 from fedreid.reports import write_report
-from server.checkpoints import latest_checkpoint
+from server.checkpoints import Checkpoint, latest_checkpoint
 from server.nodes import cause_of, discover
 from server.summary import write_summary
 from tests.server.toy import federation, toy_app
@@ -30,6 +30,12 @@ def shift(run_dir: Path) -> float:
     grown = {float(np.round((final[name] - start[name]).mean(), 4)) for name in start if start[name].dtype.kind == "f"}
     assert len(grown) == 1
     return grown.pop()
+
+
+def newest(run_dir: Path) -> Checkpoint:
+    found = latest_checkpoint(run_dir)
+    assert found is not None
+    return found
 
 
 def metrics(run_dir: Path) -> pd.DataFrame:
@@ -54,7 +60,7 @@ def test_the_tables_tell_what_clients_said(new_run: NewRun) -> None:
     sizes = load_file(run_dir / "checkpoints" / "round-0002" / "global.safetensors")
     traffic = table.query("metric in ('bytes_up', 'bytes_down')").value.unique().tolist()
     assert traffic == [4 * sum(array.size for array in sizes.values())]
-    assert (latest_checkpoint(run_dir) or pytest.fail()).totals["images"] == 2 * (2 + 4 + 6)
+    assert newest(run_dir).totals["images"] == 2 * (2 + 4 + 6)
 
 
 @pytest.mark.parametrize(("every", "evaluated"), [(0, [0, 5]), (1, [0, 1, 2, 3, 4, 5]), (2, [0, 2, 4, 5])])
@@ -83,7 +89,7 @@ def test_a_failing_client_stops_the_run_by_default(new_run: NewRun) -> None:
     assert caught.value.cause == "ValueError: loss is nan (step 3)"
     assert "Its learning rate is 0.01" in str(caught.value)
     assert f"Resume with: fedreid resume {run_dir}" in str(caught.value)
-    assert (latest_checkpoint(run_dir) or pytest.fail()).round == 1
+    assert newest(run_dir).round == 1
 
 
 def test_a_skipped_client_is_left_out_of_the_mean_and_listed(new_run: NewRun) -> None:
@@ -110,7 +116,7 @@ def test_a_run_in_which_everybody_fails_is_no_success(new_run: NewRun) -> None:
     run_dir = new_run("federation.on_client_failure=skip")
     with pytest.raises(RunError, match="no client answered in round 2: there is nothing to aggregate"):
         federation(run_dir, toy_app({2: [0, 1, 2]})).run()
-    assert (latest_checkpoint(run_dir) or pytest.fail()).round == 1
+    assert newest(run_dir).round == 1
 
 
 def test_failures_before_a_stop_are_still_listed_after_the_resume(new_run: NewRun) -> None:

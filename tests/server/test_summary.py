@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from server.summary import final_metrics, versions, write_summary
 NewRun = Callable[..., Path]
 
 
-def write(folder: Path, rows: list[tuple[int, str, object, str, str, float]]) -> None:
+def write(folder: Path, rows: Sequence[tuple[int, str, object, str, str, float]]) -> None:
     table = Records(folder).metrics
     for row in rows:
         table.add(*row)  # type: ignore[arg-type]

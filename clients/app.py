@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
-import numpy as np
+import torch
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
+from torch import Tensor
 
 from clients.client import Client
 from clients.methods import METHODS
@@ -31,7 +33,8 @@ def train(message: Message, context: Context) -> Message:
     """One local round: receive, train, evaluate on the client's own people if asked, keep the private state."""
     client, private = _open(message, context)
     stats = METHODS[client.settings.method.name](client)
-    update = finite(copy_arrays(client.workspace.shared), stats)
+    check_finite(client.workspace.shared, stats)
+    update = copy_arrays(client.workspace.shared)
     metrics = training_metrics(stats, len(client.images))
     if wire.config_of(message)[wire.EVALUATE]:
         metrics |= _timed_evaluation(client)
@@ -44,9 +47,8 @@ def train_local_only(message: Message, context: Context) -> Message:
     """The reference without a federation: start from the same model, train alone for as many epochs, evaluate."""
     client, _ = _open(message, context)
     client.state = {}
-    federation = client.settings.federation
-    rounds = max(1, round(federation.rounds * federation.fraction))
-    stats = METHODS[client.settings.method.name](client, epochs=rounds * client.settings.method.epochs)
+    epochs = client.settings.average_epochs(client.workspace.data.num_clients)
+    stats = METHODS[client.settings.method.name](client, epochs=epochs)
     metrics = training_metrics(stats, len(client.images)) | _timed_evaluation(client) | client.generic_metrics()
     return wire.reply(message, metrics)
 
@@ -63,18 +65,16 @@ def client_index(context: Context) -> int:
     return int(context.node_config["partition-id"])
 
 
-def finite(update: dict[str, np.ndarray], stats: TrainingStats) -> dict[str, np.ndarray]:
-    """The update as it is: the last step's loss was fine, but its weights may not be.
+def check_finite(tensors: Mapping[str, Tensor], stats: TrainingStats) -> None:
+    """The last step's loss was fine, but the weights that it left may not be.
 
     Raises:
         FloatingPointError: naming an array that would spoil everybody's model.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
-        sums = {name: array.sum() for name, array in update.items()}  # nan and inf survive a sum
-    for name, total in sums.items():
-        if not np.isfinite(total):
-            raise FloatingPointError(f"{name} is not finite (step {stats.steps}, loss {stats.loss:g})")
-    return update
+    norms = torch.stack(torch._foreach_norm(list(tensors.values())))  # one call for all: thousands of clients come by
+    if not norms.isfinite().all():
+        name = next(name for name, norm in zip(tensors, norms, strict=True) if not norm.isfinite())
+        raise FloatingPointError(f"{name} is not finite (step {stats.steps}, loss {stats.loss:g})")
 
 
 def training_metrics(stats: TrainingStats, num_examples: int) -> dict[str, float]:

@@ -15,7 +15,7 @@ from fedreid.evaluation import embed, percent_metrics, rank, rank_own
 from fedreid.scenario import Scenario
 
 # Streams of random numbers that must not meet: each starts at [seed, purpose, client, round].
-TRAINING, PROXIES, LOCAL_ONLY = 1, 2, 3
+TRAINING, PROXIES = 1, 2
 
 
 @dataclass

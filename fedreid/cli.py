@@ -70,12 +70,17 @@ def show(scenario: ScenarioFile, overrides: Overrides = []) -> None:  # noqa: B0
     """Print the resolved scenario: every setting, its value, and where the value came from."""
     from fedreid.scenario import describe, load_scenario
 
+    console, resolved = Console(), load_scenario(scenario, overrides)
+    if not console.is_terminal:  # for grep and files: one setting a line, never folded
+        for row in describe(resolved):
+            console.print(f"{row.key} = {row.value}  # {row.origin}", soft_wrap=True, highlight=False, markup=False)
+        return
     table = Table(box=None, pad_edge=False)
     for heading, style in (("setting", "bold"), ("value", ""), ("from", "cyan"), ("what it does", "dim")):
         table.add_column(heading, style=style, overflow="fold")
-    for row in describe(load_scenario(scenario, overrides)):
+    for row in describe(resolved):
         table.add_row(*map(str, row))
-    Console().print(table)
+    console.print(table)
 
 
 @data_app.command("show")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import IO
 
 from rich.console import Console, Group, RenderableType
@@ -108,8 +109,9 @@ class PlainProgress(Progress):
         self._close_stage()
 
     def _line(self, text: str) -> None:
-        self._stream.write(text + "\n")
-        self._stream.flush()  # a log that is followed shows the round when it is over, not when a buffer is full
+        with suppress(OSError):  # a pipe that is closed ends the lines, not the run
+            self._stream.write(text + "\n")
+            self._stream.flush()  # a log that is followed shows the round when it is over, not when a buffer is full
 
 
 def label(key: str) -> str:

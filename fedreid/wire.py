@@ -28,6 +28,7 @@ RANKING_METRICS = ("mAP", "rank1", "rank5", "rank10", "mINP", "queries", "skippe
 ALLOWED_METRICS = frozenset(
     {NUM_EXAMPLES, CLIENT, "loss", "accuracy", "steps", "images", "seconds", "evaluation-seconds", *RANKING_METRICS}
 )
+MOST_REASON = 500  # characters of an error that travel
 # Local-only models are scored on generic test sets as well; the dataset's name follows the colon.
 ALLOWED_PREFIXES = tuple(f"generic:{metric}:" for metric in RANKING_METRICS)
 
@@ -130,7 +131,8 @@ def reply(message: Message, metrics: Mapping[str, float], arrays: Mapping[str, n
 
 def error_reply(message: Message, error: Exception) -> Message:
     """The answer of a client that failed; its cause travels, in one line, its data doesn't."""
-    return Message(Error(code=0, reason=f"{type(error).__name__}: {' '.join(str(error).split())}"), reply_to=message)
+    cause = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return Message(Error(code=0, reason=cause[:MOST_REASON]), reply_to=message)
 
 
 def check_reply(message: Message, answer: Message) -> None:
@@ -152,7 +154,7 @@ def check_reply(message: Message, answer: Message) -> None:
             for key, array in record.items():
                 if key not in sent:
                     raise PrivacyError(f"array {key} is not one that the server sent: it must not leave the client")
-                if tuple(array.shape) != tuple(sent[key].shape):
+                if (array.dtype, tuple(array.shape)) != (sent[key].dtype, tuple(sent[key].shape)):
                     raise PrivacyError(f"array {key} has shape {tuple(array.shape)}, the server sent {sent[key].shape}")
         else:
             raise PrivacyError(f"record {name} ({type(record).__name__}) must not leave the client")

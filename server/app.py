@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -32,7 +33,7 @@ def main(grid: Grid, context: Context) -> None:
     if config.get(wire.RUN_DIR):
         Federation(Setup.open(Path(str(config[wire.RUN_DIR]))), grid, progress).run()
         return
-    scenario = load_scenario(str(config["scenario"]), str(config.get("set", "")).split()).scenario
+    scenario = load_scenario(str(config["scenario"]), shlex.split(str(config.get("set", "")))).scenario
     out = Path(str(config["out"])).absolute() if config.get("out") else None
     goes_on = out is not None and (out / run_folder.SCENARIO).exists()
     run_dir = out if out is not None and goes_on else create_run(scenario, out)

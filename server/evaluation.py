@@ -50,7 +50,8 @@ class GlobalModel:
 
     def save(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Write the whole backbone for use outside: `model.safetensors`, keys as in torchvision's ResNets."""
-        self._load(arrays)
+        with torch_threads(self.setup.scenario.runtime.server_threads):
+            self._load(arrays)
         whole = {name: tensor.detach().cpu().contiguous() for name, tensor in self.backbone.state_dict().items()}
         write_atomically(self.setup.run_dir / run_folder.FINAL, lambda path: save_file(whole, path))
 

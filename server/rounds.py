@@ -176,7 +176,11 @@ class Federation:
     def _references(self, arrays: ArrayRecord) -> None:
         """Rows for orientation: the final global model on each client's people, and each client trained alone."""
         table = self.records.references
-        finished = {(row["reference"], int(row["client"])) for row in table.rows()}
+        rows = table.rows()
+        last = (rows[-1]["reference"], rows[-1]["client"]) if rows else None  # a kill may have cut it short
+        rows = [row for row in rows if (row["reference"], row["client"]) != last]
+        table.keep(rows)
+        finished = {(row["reference"], int(row["client"])) for row in rows}
 
         def note(reference: str) -> Callable[[int, Mapping[str, Any], Message], None]:
             def write(client: int, metrics: Mapping[str, Any], _: Message) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,7 +60,8 @@ def create_run(scenario: Scenario, out: Path | None) -> Path:
     Raises:
         UserError: the folder is in use, or can't be written.
     """
-    run_dir = (out or Path("results") / scenario.name / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}").absolute()
+    folder = out or Path("results") / scenario.name / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    run_dir = Path(os.path.abspath(folder))  # noqa: PTH100  (without "..", and without following links)
     if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
         is_run = (run_dir / run_folder.SCENARIO).exists()
         remedy = (
@@ -69,7 +71,10 @@ def create_run(scenario: Scenario, out: Path | None) -> Path:
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
         fixed = pinned(scenario, root=data_root(scenario.data), cache=cache_folder(scenario.data))
-        write_atomically(run_dir / run_folder.SCENARIO, lambda temporary: temporary.write_text(to_toml(fixed)))
+        with (run_dir / run_folder.SCENARIO).open("x") as file:  # of two runs that want this folder, one gets it
+            file.write(to_toml(fixed))
+    except FileExistsError as error:
+        raise UserError(f"{run_dir} exists, or was taken by another run just now. Give another --out.") from error
     except OSError as error:
         raise UserError(f"can't write the run folder {run_dir}: {error.strerror}. Give another --out.") from error
     return run_dir
@@ -87,12 +92,13 @@ def set_up(run_dir: Path, progress: Progress) -> Setup:
     started = time.perf_counter()
     data = FederationData.prepare(scenario, run_dir, progress.stage)
     prepared = time.perf_counter()
+    path = run_dir / run_folder.SETUP
+    if path.exists():  # the start stays what it was, even if the cache that it came from is gone
+        return Setup.open(run_dir)
     with torch_threads(scenario.runtime.server_threads):
         facts = {"pretrain": _write_start(scenario, run_dir, data, progress)}
     facts["timing"] = {"prepare_seconds": prepared - started, "pretrain_seconds": time.perf_counter() - prepared}
-    path = run_dir / run_folder.SETUP
-    if not path.exists():
-        write_atomically(path, lambda temporary: temporary.write_text(json.dumps(facts, indent=2) + "\n"))
+    write_atomically(path, lambda temporary: temporary.write_text(json.dumps(facts, indent=2) + "\n"))
     return Setup.open(run_dir)
 
 

@@ -62,27 +62,30 @@ def write_summary(
         "batchnorm": setup.scenario.federation.batchnorm,
         "failures": list(checkpoint.failures) if checkpoint else [],
         "versions": versions(),
-        "command": command or before.get("command", ""),
+        "command": command or before.get("command") or f"fedreid run {run_dir / run_folder.SCENARIO}",
     }
     write_atomically(path, lambda temporary: temporary.write_text(json.dumps(summary, indent=2) + "\n"))
     return summary
 
 
 def final_metrics(run_dir: Path) -> tuple[dict[str, float], int | None]:
-    """Scores of the last evaluated round by their public names, and the round with the best generic mAP.
+    """Final scores by their public names, and the round with the best generic mAP.
 
-    The best round is for orientation only: the model that is kept is the last one, chosen by no test image.
+    Generic: the last evaluated round. Personalized: the mean over clients, each with its own last evaluation, since a
+    round may leave clients out. The best round is for orientation only: the model that is kept is the last one,
+    chosen by no test image.
     """
     rows = Records(run_dir).metrics.rows()
     scored = [row for row in rows if row["scope"] in ("generic", "personalized") and row["metric"] not in COUNTS]
     final: dict[str, float] = {}
     for scope in ("generic", "personalized"):
-        of_scope = [row for row in scored if row["scope"] == scope]
-        last = max((int(row["round"]) for row in of_scope), default=0)
+        last: dict[tuple[str, str], float] = {}  # by name and client; rows come in the order of rounds
+        for row in scored:
+            if row["scope"] == scope:
+                last[f"{scope}/{row['dataset']}/{row['metric']}", row["client"]] = float(row["value"])
         values: dict[str, list[float]] = defaultdict(list)
-        for row in of_scope:
-            if int(row["round"]) == last:
-                values[f"{scope}/{row['dataset']}/{row['metric']}"].append(float(row["value"]))
+        for (key, _), value in last.items():
+            values[key].append(value)
         final |= {key: fmean(found) for key, found in values.items()}
     by_round: dict[int, list[float]] = defaultdict(list)
     for row in scored:

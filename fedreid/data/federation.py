@@ -20,6 +20,7 @@ from fedreid.data.partition import partition
 from fedreid.data.sources import read_source
 from fedreid.data.splits import PUBLIC, Split, client_part, generic_part, read_part, refuse_changes, write_split
 from fedreid.data.summary import datasets, summarise
+from fedreid.data.tables import ImageTable
 from fedreid.errors import RunError, UserError
 from fedreid.scenario.schema import Scenario
 
@@ -57,6 +58,7 @@ class FederationData:
         """
         caches = {name: _decoded(name, scenario, on_progress) for name in scenario.data.sources}
         tables = {name: cache.table for name, cache in caches.items()}
+        _refuse_twins(tables)
         split = partition(tables, scenario.partition, scenario.seed)
         index = {
             "image_size": list(scenario.data.image_size),
@@ -143,6 +145,19 @@ def _read_index(run_dir: Path) -> dict[str, Any]:
         raise UserError(f"{missing}: no such folder; the data of a run is described there") from None
     except ValueError as error:
         raise UserError(f"{file}: not the description of a run's data: {error}") from None
+
+
+def _refuse_twins(tables: dict[str, ImageTable]) -> None:
+    """One folder under two names would put the same people into two clients, or into public and private parts."""
+    folders: dict[Path, str] = {}
+    for name, table in tables.items():
+        folder = table.root.resolve()
+        if folder in folders:
+            raise UserError(
+                f"data.sources.{name} and data.sources.{folders[folder]} are the same folder, {folder}: "
+                "an identity would belong to two clients. Remove one."
+            )
+        folders[folder] = name
 
 
 def _decoded(name: str, scenario: Scenario, on_progress: Progress | None) -> ImageCache:

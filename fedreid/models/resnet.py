@@ -116,11 +116,23 @@ def stage(
     return nn.Sequential(first, *(block(channels * block.expansion, channels, 1) for _ in range(depth - 1)))
 
 
+class Shortcut(nn.Conv2d):
+    """A 1x1 convolution with a stride, computed as subsampling and then stride 1, which is the same thing.
+
+    oneDNN's own backward pass of it (torch 2.13, channels last, 8 input channels, an odd batch, several threads)
+    writes outside its memory and crashes the process.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        step = self.stride[0]
+        return F.conv2d(x[..., ::step, ::step].contiguous(memory_format=torch.channels_last), self.weight)
+
+
 def shortcut(inputs: int, outputs: int, stride: int) -> nn.Sequential | None:
     """What stands in for the identity where a block changes the shape."""
     if inputs == outputs and stride == 1:
         return None
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+    return nn.Sequential(Shortcut(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
 
 def scaled(channels: int, width: float) -> int:

@@ -218,7 +218,7 @@ def _traffic(cost: pd.DataFrame) -> Drawing:
     axes.set_ylim(bottom=0)
     axes.axhline(0, color=GRID, linewidth=0.7)
     legend(axes)
-    caption = "All model arrays that travelled up to each round. Lines on top of each other are equal."
+    caption = "All model arrays that travelled in training, up to each round. Lines on top of each other are equal."
     return Drawing("traffic", "costs", "Traffic", caption, figure)
 
 

@@ -37,6 +37,8 @@ PARTICIPATION = (
 )
 CHANCE = "One run with one seed ({seed}): small differences may be luck. Repeat with other seeds to know."
 
+MOST_NAMED = 20  # unreadable images named in one sentence; the page lists more, summary.json all
+
 
 def protocol(run: RunFolder, findings: Findings) -> list[tuple[str, str]]:
     """(term, explanation) of how it was evaluated."""
@@ -49,7 +51,7 @@ def protocol(run: RunFolder, findings: Findings) -> list[tuple[str, str]]:
         (f"{start.capitalize()} model", _start(run)),
     ]
     if findings.has_alone or any(result.alone for result in findings.generic):
-        epochs = max(1, round(federation.rounds * federation.fraction)) * scenario.method.epochs
+        epochs = scenario.average_epochs(max(1, len(run.data.get("clients", ()))))
         notes.append(("Local only", LOCAL_ONLY.format(start=start, epochs=plural(epochs, "epoch"))))
     again = RECALIBRATED if federation.batchnorm != "average" and run.data.get("public", {}).get("images") else ""
     notes.append(("BatchNorm", f"Policy {federation.batchnorm}: {BATCHNORM[federation.batchnorm]}{again}"))
@@ -100,8 +102,12 @@ def data_notes(run: RunFolder) -> list[str]:
         else "No identity is held by more than one client, and no client's identity is public."
     ]
     notes += [str(note) for note in data.get("notes", ())]
-    if bad := len(data.get("bad_images", ())):
-        notes.append(f"{plural(bad, 'image')} could not be read and {'was' if bad == 1 else 'were'} left out.")
+    if bad := [str(image) for image in data.get("bad_images", ())]:
+        named = "; ".join(bad[:MOST_NAMED]) + ("; ..." if len(bad) > MOST_NAMED else "")
+        is_one = len(bad) == 1
+        notes.append(
+            f"{plural(len(bad), 'image')} could not be read and {'was' if is_one else 'were'} left out: {named}"
+        )
     return notes
 
 

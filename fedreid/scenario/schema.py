@@ -198,8 +198,8 @@ class RuntimeSettings(Settings):
     threads_per_client: Positive = Field(default=1, description="torch threads of a training client, in both engines")
     server_threads: Positive = Field(
         default=1,
-        description="torch threads of pre-training and generic evaluation; raise it on a machine of many cores, and keep "
-        "it there: another number gives other last digits",
+        description="torch threads of pre-training and generic evaluation; raise it on a machine of many cores, and "
+        "keep it there: another number gives other last digits",
     )
     ray_address: str = Field(default="", description="a running Ray cluster to join (host:port); empty: start one here")
     device: Literal["auto", "cpu", "cuda"] = Field(
@@ -235,3 +235,8 @@ class Scenario(Settings):
         if found := contradictions(self):
             raise Contradictions(found)
         return self
+
+    def average_epochs(self, clients: int) -> int:
+        """Epochs that a client trains in the whole federation on average: what a client that trains alone gets."""
+        sampled = max(1, round(clients * self.federation.fraction))
+        return max(1, round(self.federation.rounds * self.method.epochs * sampled / clients))

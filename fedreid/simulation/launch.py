@@ -152,7 +152,7 @@ def _go(run_dir: Path, command: str, progress: Progress | None) -> RunResult:
         with _lock(run_dir), _log_to(run_dir / run_folder.LOG):
             try:
                 return _prepared_run(run_dir, command, progress)
-            except UserError:
+            except (UserError, RunError):
                 if command and not (run_dir / "checkpoints").exists():
                     _clear(run_dir)  # a new run that came to nothing: the same command works with the mistake mended
                 raise
@@ -195,7 +195,7 @@ def _prepared_run(run_dir: Path, command: str, progress: Progress) -> RunResult:
         raise
     except Exception as error:
         logger.exception("the run failed")
-        if not isinstance(error, OSError):
+        with suppress(OSError):  # the disk may be full
             tell("failed", f"{type(error).__name__}: {error}")
         raise
     finally:

@@ -91,6 +91,10 @@ class RayGrid(LocalGrid):
         self._owns_ray = connect(address, workers * threads_per_client)
         try:
             cores = int(ray.cluster_resources().get("CPU", 1))
+            if threads_per_client > cores:
+                raise UserError(
+                    f"runtime.threads_per_client = {threads_per_client}: there are {cores} cores, use {cores} or fewer."
+                )
             count = min(workers or max(1, cores // threads_per_client), max(1, num_clients))
             gpu_share = min(1.0, ray.cluster_resources().get("GPU", 0) / count) if gpus else 0
             self._actor = ray.remote(ClientWorker).options(  # type: ignore[attr-defined]

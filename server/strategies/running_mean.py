@@ -60,5 +60,5 @@ def _add_scaled(total: np.ndarray, array: np.ndarray, weight: float) -> None:
     for start in range(0, flat.size, BLOCK):
         stop = min(start + BLOCK, flat.size)
         product = scratch[: stop - start]
-        np.multiply(values[start:stop], weight, out=product)
+        np.multiply(values[start:stop], weight, out=product, dtype=np.float64)  # else the product is float32
         flat[start:stop] += product

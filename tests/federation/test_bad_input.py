@@ -78,6 +78,14 @@ def test_an_engine_that_does_not_exist(fedreid_command: Command, scenario: Path)
     assert (status, errors) == (2, "--engine foo: expected serial or ray.\n")
 
 
+def test_a_ray_cluster_that_is_not_there(run: Command, tmp_path: Path) -> None:
+    status, _, errors = run('runtime.engine="ray"', "runtime.ray_address=127.0.0.1:1")
+    assert status == 2
+    assert "runtime.ray_address = 127.0.0.1:1: no Ray cluster answers there (" in errors
+    assert "Start one with: ray start --head" in errors
+    assert run()[0] == 0, "the same command with the serial engine works"
+
+
 # Data
 
 

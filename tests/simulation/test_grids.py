@@ -112,15 +112,14 @@ def test_a_client_that_always_kills_its_worker_fails_in_the_end(ray_grid: RayGri
     assert "died 3 times" in cause_of(replies[5])
 
 
+def test_a_client_that_kills_its_worker_takes_nobody_of_its_batch_with_it(ray_grid: RayGrid) -> None:
+    ray_grid._seconds_per_client = 0.01  # so quick that they travel in twos
+    question = messages(ray_grid, **{"always-dies": 1})
+    assert ray_grid._batch_size(question, 0) == 2
+    replies = list(ray_grid.send_and_receive(question))
+    assert [answer.has_error() for answer in replies] == [client == 1 for client in range(CLIENTS)]
+
+
 def test_a_node_without_the_data_is_named_with_the_folder(ray_grid: RayGrid) -> None:
     with pytest.raises(UserError, match=r"node \S+ does not see /nowhere/cache"):
         ray_grid.check_nodes(["/nowhere/cache"])
-
-
-def test_an_address_without_a_cluster_is_told() -> None:
-    import ray
-
-    if ray.is_initialized():
-        pytest.skip("Ray is already running in this process")
-    with pytest.raises(UserError, match=r"runtime.ray_address = 127.0.0.1:1: no Ray cluster answers"):
-        RayGrid("tests.simulation.toy:app", 1, address="127.0.0.1:1")

@@ -73,7 +73,12 @@ def show(scenario: ScenarioFile, overrides: Overrides = []) -> None:  # noqa: B0
     console, resolved = Console(), load_scenario(scenario, overrides)
     if not console.is_terminal:  # for grep and files: one setting a line, never folded
         for row in describe(resolved):
-            console.print(f"{row.key} = {row.value}  # {row.origin}", soft_wrap=True, highlight=False, markup=False)
+            console.print(
+                f"{row.key} = {row.value}  # {row.origin}: {row.description}",
+                soft_wrap=True,
+                highlight=False,
+                markup=False,
+            )
         return
     table = Table(box=None, pad_edge=False)
     for heading, style in (("setting", "bold"), ("value", ""), ("from", "cyan"), ("what it does", "dim")):

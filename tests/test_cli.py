@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from fedreid import cli
 from fedreid.errors import RunError, UserError
+from fedreid.scenario import Scenario, load_scenario
 from fedreid.simulation import launch
 
 Command = Callable[..., tuple[int, str, str]]
@@ -104,13 +108,26 @@ def test_help_is_no_failure(fedreid_command: Command) -> None:
 
 
 def test_scenario_show_tells_every_setting_and_where_it_comes_from(fedreid_command: Command, scenario: Path) -> None:
+    """Away from a terminal it is TOML, a setting a line, which gives the same scenario."""
     status, out, _ = fedreid_command("scenario", "show", scenario, "--set", "federation.rounds=7")
     assert status == 0
-    rows = out.splitlines()
-    assert "federation.rounds = 7  # --set: communication rounds" in rows
-    assert any(row.startswith("federation.fraction = 1.0  # default: ") for row in rows)
+    assert Scenario.model_validate(tomllib.loads(out)) == load_scenario(scenario, ["federation.rounds=7"]).scenario
+    assert "federation.rounds = 7  # --set: communication rounds\n" in out
+    assert "federation.fraction = 1.0  # default: share of the clients in each round\n" in out
     line = scenario.read_text().splitlines().index("batch_size = 8") + 1
-    assert any(row.startswith(f"method.batch_size = 8  # {scenario}:{line}: ") for row in rows)
+    assert f"method.batch_size = 8  # {scenario}:{line}: images in a step\n" in out
+
+
+def test_in_a_terminal_scenario_show_is_a_table(
+    fedreid_command: Command, scenario: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "Console", partial(Console, force_terminal=True, color_system=None))
+    status, out, _ = fedreid_command("scenario", "show", scenario, "--set", "federation.rounds=7")
+    assert status == 0
+    rows = {line.split()[0]: line.split()[1:3] for line in out.splitlines() if line.strip()}
+    assert rows["setting"] == ["value", "from"]
+    assert rows["federation.rounds"] == ["7", "--set"]
+    assert rows["federation.fraction"] == ["1.0", "default"]
 
 
 def test_data_show_writes_a_picture(fedreid_command: Command, scenario: Path, tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """A client's private, persistent state: proxies and whatever else of its own it needs again in its next round.
 
-One file for each client and round, `RUN/checkpoints/clients/0007/round-0003.safetensors`, written
-atomically. A round reads the newest file of an *earlier* round, so a round that is done again (after a kill, or by
-another worker) starts from the same state, and a checkpoint needs no copy of it.
+One file for each client and round, `RUN/checkpoints/clients/0007/round-0003.safetensors`, which appears whole or not at
+all and is flushed to the disk, with all others, by the checkpoint that counts on it. A round reads the newest file of an
+*earlier* round, so a round that is done again (after a kill, or by another worker) starts from the same state, and a
+checkpoint needs no copy of it.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class PrivateState:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self._path(server_round)
         own = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        write_atomically(path, lambda temporary: save_file(own, temporary))
+        write_atomically(path, lambda temporary: save_file(own, temporary), is_flushed=False)
         # The newest `keep` earlier rounds back the kept checkpoints.
         earlier = sorted(number for number in self._rounds() if number < server_round)
         for number in earlier[: -self.keep]:

@@ -5,6 +5,7 @@ The only module below `simulation` that knows both sides; `server` and `clients`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -46,9 +47,7 @@ class NumpyArray(Array):
     """
 
     def __init__(self, ndarray: np.ndarray) -> None:
-        self.__dict__.update(
-            dtype=str(ndarray.dtype), shape=tuple(ndarray.shape), stype="numpy.ndarray", ndarray=ndarray
-        )
+        self.__dict__.update(dtype=ndarray.dtype.name, shape=ndarray.shape, stype="numpy.ndarray", ndarray=ndarray)
 
     @property
     def data(self) -> bytes:  # type: ignore[override]
@@ -85,7 +84,7 @@ def to_arrays(record: ArrayRecord) -> dict[str, np.ndarray]:
 
 def count_bytes(record: ArrayRecord) -> int:
     """Bytes of the array values on the wire, without names and headers."""
-    return sum(int(np.prod(array.shape)) * np.dtype(array.dtype).itemsize for array in record.values())
+    return sum(math.prod(array.shape) * np.dtype(array.dtype).itemsize for array in record.values())
 
 
 def model_of(message: Message) -> ArrayRecord:

@@ -34,7 +34,7 @@ DEATHS = (ActorDiedError, ActorUnavailableError, RayActorError, WorkerCrashedErr
 ATTEMPTS = 3  # a client whose worker dies so often is told to have failed
 QUEUE = 2  # batches given to a worker ahead, so that it never waits for the driver
 START_SECONDS = 120  # importing torch on a cold disk takes most of it
-BATCH_SECONDS = 0.1  # small clients travel together, so that Ray's cost for a call is paid once for so much work
+BATCH_SECONDS = 0.2  # small clients travel together, so that Ray's cost for a call is paid once for so much work
 BATCH_BYTES = 32 << 20  # but not more updates than this at once
 
 

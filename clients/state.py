@@ -1,8 +1,8 @@
 """A client's private, persistent state: proxies and whatever else of its own it needs again in its next round.
 
 One file for each client and round, `RUN/checkpoints/clients/0007/round-0003.safetensors`, which appears whole or not at
-all and is flushed to the disk, with all others, by the checkpoint that counts on it. A round reads the newest file of an
-*earlier* round, so a round that is done again (after a kill, or by another worker) starts from the same state, and a
+all and is flushed to the disk, with all others, by the checkpoint that counts on it. A round reads the newest file of
+an *earlier* round, so a round that is done again (after a kill, or by another worker) starts from the same state, and a
 checkpoint needs no copy of it.
 """
 

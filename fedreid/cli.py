@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -12,6 +12,9 @@ from rich.table import Table
 
 from fedreid.errors import RunError, UserError
 from fedreid.progress import progress_for
+
+if TYPE_CHECKING:
+    from fedreid.simulation.launch import RunResult
 
 DONE, FAILED, MISTAKE, STOPPED = 0, 1, 2, 130
 
@@ -115,7 +118,7 @@ def contact_sheet_of(
     )
 
 
-def _finish(result) -> None:  # type: ignore[no-untyped-def]
+def _finish(result: RunResult) -> None:
     console = Console(soft_wrap=True, highlight=False)
     for key, value in result.final.items():
         if key.endswith(("/mAP", "/rank1")):

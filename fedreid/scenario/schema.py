@@ -8,20 +8,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from fedreid.scenario.checks import Contradictions, contradictions
-
-Positive = Annotated[int, Field(gt=0)]
-NotNegative = Annotated[int, Field(ge=0)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]  # of a source: part of file names and of keys
-
-
-class Settings(BaseModel):
-    """Base of all settings: frozen, no unknown keys, no silent conversion of types."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+from fedreid.scenario.method_schema import AdaptationSettings, FaithfulSettings, MethodSettings
+from fedreid.scenario.settings import Name, NotNegative, Positive, PositiveFloat, Rate, Seed, Settings, Share, Weight
 
 
 class Market1501Source(Settings):
@@ -140,22 +131,18 @@ class PretrainSettings(Settings):
     weight_decay: Annotated[float, Field(ge=0)] = Field(default=5e-4, description="of SGD")
 
 
-class MethodSettings(Settings):
-    """What a client does in one round."""
-
-    name: Literal["fedavg"] = Field(default="fedavg", description="the local learning method")
-    epochs: Positive = Field(default=2, description="passes over the client's images in a round")
-    batch_size: Annotated[int, Field(ge=2)] = Field(default=32, description="images in a step")
-    learning_rate: Annotated[float, Field(gt=0)] = Field(default=0.01, description="of SGD, constant")
-    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(default=0.9, description="of SGD; not carried between rounds")
-    weight_decay: Annotated[float, Field(ge=0)] = Field(default=5e-4, description="of SGD")
-
-
 class LossSettings(Settings):
     """CosFace, for pre-training and for clients."""
 
     scale: Annotated[float, Field(gt=0)] = Field(default=30.0, description="s in CosFace")
     margin: Annotated[float, Field(ge=0, lt=2)] = Field(default=0.4, description="m in CosFace")
+    label_smoothing: Share = Field(default=0.0, description="share of each label that goes to all classes alike")
+    triplet: Literal["none", "batch_hard", "weighted"] = Field(
+        default="none",
+        description="a triplet loss beside CosFace; batch_hard: with a margin; weighted: soft margin, weighted pairs",
+    )
+    triplet_weight: Weight = Field(default=1.0, description="weight of the triplet loss")
+    triplet_margin: Weight = Field(default=0.3, description="of batch_hard")
 
 
 class AugmentSettings(Settings):
@@ -163,6 +150,16 @@ class AugmentSettings(Settings):
 
     flip: bool = Field(default=True, description="mirror half of the images")
     crop_padding: NotNegative = Field(default=4, description="pad by so many pixels, then crop back at random; 0: off")
+    erasing: Share = Field(default=0.0, description="share of the images of which a random rectangle is erased")
+
+
+class SamplingSettings(Settings):
+    """How training images become batches, for pre-training and for clients."""
+
+    identities: NotNegative = Field(
+        default=0, description="P x K batches: so many identities in each; 0: shuffled images, batch_size at once"
+    )
+    images: Annotated[int, Field(ge=2)] = Field(default=4, description="P x K batches: images of each identity")
 
 
 class FederationSettings(Settings):
@@ -170,12 +167,40 @@ class FederationSettings(Settings):
 
     rounds: Positive = Field(default=5, description="communication rounds")
     fraction: Annotated[float, Field(gt=0, le=1)] = Field(default=1.0, description="share of the clients in each round")
-    strategy: Literal["fedavg"] = Field(default="fedavg", description="how updates are aggregated")
+    strategy: Literal[
+        "fedavg", "fedavgm", "fedadam", "fedyogi", "fedadagrad", "qfedavg", "fedmedian", "fedtrimmedavg", "krum",
+        "multikrum", "bulyan",
+    ] = Field(default="fedavg", description="how updates are aggregated; all but fedavg are Flower's")  # fmt: skip
     batchnorm: Literal["average", "local", "statistics_local"] = Field(
         default="average",
         description="average: all of it travels; local: none of it; statistics_local: scale and shift travel",
     )
     on_client_failure: Literal["stop", "skip"] = Field(default="stop", description="when a client fails in a round")
+
+
+class AggregationSettings(Settings):
+    """Settings of Flower's strategies; those that the named strategy doesn't have are without effect."""
+
+    learning_rate: Weight = Field(
+        default=0.0,
+        description="of the server's optimiser (fedavgm, fedadam, fedyogi, fedadagrad); 0: 1.0 for fedavgm, else 0.001",
+    )
+    momentum: Share = Field(default=0.9, description="of fedavgm")
+    beta_1: Share = Field(default=0.9, description="of fedadam and fedyogi: decay of the first moment")
+    beta_2: Share = Field(default=0.99, description="of fedadam and fedyogi: decay of the second moment")
+    adaptivity: PositiveFloat = Field(
+        default=1e-3, description="tau of fedadam, fedyogi and fedadagrad: added to the root of the second moment"
+    )
+    q: Weight = Field(
+        default=0.2, description="of qfedavg: 0 is the plain mean, more favours clients with large losses"
+    )
+    trim: Annotated[float, Field(ge=0, lt=0.5)] = Field(
+        default=0.2, description="of fedtrimmedavg: share of the clients cut off at each end"
+    )
+    malicious: NotNegative = Field(default=0, description="of krum, multikrum and bulyan: attackers to withstand")
+    selected: NotNegative = Field(
+        default=0, description="of multikrum: clients that are averaged; 0: all but the malicious"
+    )
 
 
 class EvaluationSettings(Settings):
@@ -186,6 +211,22 @@ class EvaluationSettings(Settings):
     )
     batch_size: Positive = Field(default=256, description="images embedded at once")
     local_only: bool = Field(default=True, description="also train every client alone, as a reference row")
+    open_set: Literal["always", "last", "never"] = Field(
+        default="last",
+        description="when to verify and identify, beside ranking; last: before the first and after the last round",
+    )
+    far: Annotated[tuple[Rate, ...], Field(strict=False)] = Field(
+        default=(1e-6, 1e-5, 1e-4, 1e-3, 1e-2), description="false accept rates of TAR@FAR; too small ones are left out"
+    )
+    fpir: Annotated[tuple[Rate, ...], Field(strict=False)] = Field(
+        default=(1e-5, 1e-4, 1e-3, 1e-2, 1e-1),
+        description="false positive rates of TPIR@FPIR; too small ones are left out",
+    )
+    impostors: Literal["all", "cross_client", "public"] = Field(
+        default="all",
+        description="whom a client's people are verified against; all: other clients' held-out people and each other; "
+        "cross_client: other clients' only; public: public people, as in a deployed federation",
+    )
 
 
 class RuntimeSettings(Settings):
@@ -224,9 +265,13 @@ class Scenario(Settings):
     model: ModelSettings = ModelSettings()
     loss: LossSettings = LossSettings()
     augment: AugmentSettings = AugmentSettings()
+    sampling: SamplingSettings = SamplingSettings()
     pretrain: PretrainSettings = PretrainSettings()
     method: MethodSettings = MethodSettings()
+    faithful: FaithfulSettings = FaithfulSettings()
     federation: FederationSettings = FederationSettings()
+    aggregation: AggregationSettings = AggregationSettings()
+    adaptation: AdaptationSettings = AdaptationSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     runtime: RuntimeSettings = RuntimeSettings()
 

@@ -43,12 +43,13 @@ class PrivateState:
 
     def save(self, server_round: int, tensors: dict[str, Tensor]) -> Path:
         """Write the state of this round, and drop files that no kept checkpoint needs."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        earlier = sorted(number for number in self._rounds() if number < server_round)
+        if not earlier:
+            self.folder.mkdir(parents=True, exist_ok=True)
         path = self._path(server_round)
         own = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         write_atomically(path, lambda temporary: save_file(own, temporary), is_flushed=False)
         # The newest `keep` earlier rounds back the kept checkpoints.
-        earlier = sorted(number for number in self._rounds() if number < server_round)
         for number in earlier[: -self.keep]:
             self._path(number).unlink(missing_ok=True)
         return path

@@ -5,6 +5,7 @@ Simulating a thousand clients means overwriting one model's weights a thousand t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from fedreid import run_folder
 from fedreid.data.federation import FederationData
 from fedreid.errors import UserError
 from fedreid.models import build_backbone
+from fedreid.models.flat import flattened
 from fedreid.models.sharing import load_tensors, private_names, shared_tensors
 from fedreid.scenario import Scenario, load_scenario
 from fedreid.training.device import choose_device
@@ -50,8 +52,8 @@ class Workspace:
 
     @cached_property
     def shared(self) -> dict[str, Tensor]:
-        """The resident model's tensors that travel."""
-        return shared_tensors(self.model, self.scenario.federation.batchnorm)
+        """The resident model's tensors that travel, in one block of memory."""
+        return flattened(shared_tensors(self.model, self.scenario.federation.batchnorm))
 
     @cached_property
     def private(self) -> dict[str, Tensor]:
@@ -59,7 +61,7 @@ class Workspace:
         names = private_names(self.model, self.scenario.federation.batchnorm)
         return {name: tensor for name, tensor in self.model.state_dict(keep_vars=True).items() if name in names}
 
-    def receive(self, arrays: dict[str, np.ndarray], private: dict[str, Tensor]) -> nn.Module:
+    def receive(self, arrays: Mapping[str, np.ndarray], private: dict[str, Tensor]) -> nn.Module:
         """The resident model with the server's arrays and one client's own tensors in it."""
         load_tensors(self.shared, arrays)
         if self.private:

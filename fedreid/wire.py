@@ -13,6 +13,7 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict
 
 from fedreid.errors import RunError
+from fedreid.models.flat import FlatArrays, Layout
 
 ARRAYS = "arrays"  # Flower's own strategies use these three names too
 CONFIG = "config"
@@ -22,7 +23,11 @@ ROUND = "server-round"
 RUN_DIR = "run-dir"
 EVALUATE = "evaluate"
 CLIENT = "client"
+WEIGHT = "weight"  # of a client's update in the mean; its number of images unless a method says otherwise
 LOCAL_ONLY = "train.local_only"
+PUBLIC_PROXIES = "public_proxies"  # Phi, the array beside the backbone's
+PRIVATE_PROXIES = "private-proxies"  # a record of its own: FedFace alone sends it
+SHARES_PRIVATE_PROXIES = "shares-private-proxies"
 
 RANKING_METRICS = ("mAP", "rank1", "rank5", "rank10", "mINP", "queries", "skipped")
 # Every scalar a client may report. A name that isn't here doesn't leave, whatever a method puts into its reply.
@@ -69,21 +74,78 @@ def _numpy_array(ndarray: np.ndarray) -> NumpyArray:
 NumpyArray.__qualname__ = "Array"
 
 
+class FlatRecord(ArrayRecord):
+    """A record whose arrays are views of one block of memory, and which crosses between processes as that block."""
+
+    def __init__(self, arrays: FlatArrays) -> None:
+        super().__init__()
+        self.__dict__["flat"] = arrays
+        # Flower checks each item that is set; a thousand clients with dozens of arrays each would feel it.
+        dtype = arrays.block.dtype.name
+        self.__dict__["_data"] = {name: _as_array(view, dtype) for name, view in arrays.views.items()}
+
+    def __setitem__(self, key: str, value: Array) -> None:
+        self.__dict__["flat"] = None  # no longer the whole truth
+        super().__setitem__(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        self.__dict__["flat"] = None
+        super().__delitem__(key)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        flat = self.__dict__["flat"]
+        if flat is None:
+            return (_array_record, (dict(self.items()),))
+        return (_flat_record, (flat.layout, flat.block))
+
+
+def _as_array(view: np.ndarray, dtype: str) -> NumpyArray:
+    """`NumpyArray(view)`, for whom the name of the type is known: numpy takes a while to say it."""
+    array = NumpyArray.__new__(NumpyArray)
+    array.__dict__.update(dtype=dtype, shape=view.shape, stype="numpy.ndarray", ndarray=view)
+    return array
+
+
+def _flat_record(layout: Layout, block: np.ndarray) -> FlatRecord:
+    return FlatRecord(FlatArrays(layout, block))
+
+
+def _array_record(items: dict[str, Array]) -> ArrayRecord:
+    return ArrayRecord(items)
+
+
+def flat_of(record: ArrayRecord) -> FlatArrays | None:
+    """The block of a record that has one."""
+    return record.__dict__.get("flat")
+
+
+# Flower names a record's class when it serialises it, and knows its own only.
+FlatRecord.__qualname__ = "ArrayRecord"
+
+
 def to_record(arrays: Mapping[str, np.ndarray]) -> ArrayRecord:
     """Arrays by name -> a record that shares their memory."""
+    if isinstance(arrays, FlatArrays):
+        return FlatRecord(arrays)
     record = ArrayRecord()
     for name, array in arrays.items():  # the constructor would turn each one into bytes
         record[name] = NumpyArray(array)
     return record
 
 
-def to_arrays(record: ArrayRecord) -> dict[str, np.ndarray]:
+def to_arrays(record: ArrayRecord) -> Mapping[str, np.ndarray]:
     """A record -> arrays by name; no copy when the record came from `to_record`."""
+    flat = flat_of(record)
+    if flat is not None:
+        return flat
     return {name: array.numpy() for name, array in record.items()}
 
 
 def count_bytes(record: ArrayRecord) -> int:
     """Bytes of the array values on the wire, without names and headers."""
+    flat = flat_of(record)
+    if flat is not None:
+        return flat.layout.values * flat.block.itemsize
     return sum(math.prod(array.shape) * np.dtype(array.dtype).itemsize for array in record.values())
 
 
@@ -96,7 +158,7 @@ def model_of(message: Message) -> ArrayRecord:
     return cast(ArrayRecord, message.content[ARRAYS])
 
 
-def arrays_of(message: Message) -> dict[str, np.ndarray]:
+def arrays_of(message: Message) -> Mapping[str, np.ndarray]:
     """The arrays that a message carries, by name."""
     return to_arrays(model_of(message))
 
@@ -145,18 +207,26 @@ def check_reply(message: Message, answer: Message) -> None:
     """
     if answer.has_error():
         return
-    sent: Mapping[str, Array] = model_of(message) if ARRAYS in message.content else {}
+    sent = model_of(message) if ARRAYS in message.content else ArrayRecord()
     for name, record in answer.content.items():
         if name == METRICS and isinstance(record, MetricRecord):
             _check_metrics(record)
         elif name == ARRAYS and isinstance(record, ArrayRecord):
-            for key, array in record.items():
-                if key not in sent:
-                    raise PrivacyError(f"array {key} is not one that the server sent: it must not leave the client")
-                if (array.dtype, tuple(array.shape)) != (sent[key].dtype, tuple(sent[key].shape)):
-                    raise PrivacyError(f"array {key} has shape {tuple(array.shape)}, the server sent {sent[key].shape}")
+            _check_arrays(record, sent)
         else:
             raise PrivacyError(f"record {name} ({type(record).__name__}) must not leave the client")
+
+
+def _check_arrays(record: ArrayRecord, sent: ArrayRecord) -> None:
+    ours, theirs = flat_of(record), flat_of(sent)
+    is_alike = ours is not None and theirs is not None and ours.layout == theirs.layout
+    if is_alike and ours.block.dtype == theirs.block.dtype:  # type: ignore[union-attr]
+        return
+    for key, array in record.items():
+        if key not in sent:
+            raise PrivacyError(f"array {key} is not one that the server sent: it must not leave the client")
+        if (array.dtype, tuple(array.shape)) != (sent[key].dtype, tuple(sent[key].shape)):
+            raise PrivacyError(f"array {key} has shape {tuple(array.shape)}, the server sent {sent[key].shape}")
 
 
 def _check_metrics(record: MetricRecord) -> None:

@@ -52,9 +52,9 @@ def save_checkpoint(run_dir: Path, checkpoint: Checkpoint, *, keep: int) -> Path
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     with os_errors(temporary):
-        save_file(dict(checkpoint.arrays), temporary / "global.safetensors")
+        save_file(_contiguous(checkpoint.arrays), temporary / "global.safetensors")
         if checkpoint.strategy_arrays:
-            save_file(dict(checkpoint.strategy_arrays), temporary / "strategy.safetensors")
+            save_file(_contiguous(checkpoint.strategy_arrays), temporary / "strategy.safetensors")
     state = {
         "format": FORMAT,
         "round": checkpoint.round,
@@ -71,6 +71,11 @@ def save_checkpoint(run_dir: Path, checkpoint: Checkpoint, *, keep: int) -> Path
     for number in _rounds(run_dir)[:-keep]:
         shutil.rmtree(_path(run_dir, number), ignore_errors=True)
     return final
+
+
+def _contiguous(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """safetensors writes an array's memory as it lies there, whatever its strides say."""
+    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
 
 def latest_checkpoint(run_dir: Path) -> Checkpoint | None:

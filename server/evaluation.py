@@ -12,6 +12,7 @@ from fedreid import run_folder
 from fedreid.atomic import write_atomically
 from fedreid.evaluation import evaluate_generic, percent_metrics
 from fedreid.models import build_backbone
+from fedreid.models.flat import flattened
 from fedreid.models.sharing import copy_arrays, load_tensors, shared_tensors
 from fedreid.training.calibration import recalibrate_batchnorm
 from fedreid.training.device import choose_device, torch_threads
@@ -32,7 +33,7 @@ class GlobalModel:
         backbone = build_backbone(scenario.model, generator=torch.Generator().manual_seed(0))
         backbone.load_state_dict(setup.start)
         self.backbone = backbone.to(self.device)
-        self.shared = shared_tensors(self.backbone, scenario.federation.batchnorm)
+        self.shared = flattened(shared_tensors(self.backbone, scenario.federation.batchnorm))
         self.start_arrays = copy_arrays(self.shared)
 
     def evaluate(self, arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
@@ -47,6 +48,11 @@ class GlobalModel:
                 bf16=self.bf16,
             )
         return {dataset: percent_metrics(ranking) for dataset, ranking in found.items()}
+
+    def in_one_block(self, arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """The same arrays, laid out as the clients' are."""
+        load_tensors(self.shared, arrays)
+        return copy_arrays(self.shared)
 
     def save(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Write the whole backbone for use outside: `model.safetensors`, keys as in torchvision's ResNets."""

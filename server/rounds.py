@@ -62,7 +62,7 @@ class Federation:
             self._evaluate_start(arrays)
             self._commit(0, arrays)
         else:
-            arrays, done = wire.to_record(checkpoint.arrays), checkpoint.round
+            arrays, done = wire.to_record(self.model.in_one_block(checkpoint.arrays)), checkpoint.round
             self.totals |= checkpoint.totals
             self.failures = [dict(failure) for failure in checkpoint.failures]
             self.strategy.restore(checkpoint.strategy_arrays, checkpoint.strategy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from ray import cloudpickle
 
 from fedreid import wire
+from fedreid.models.flat import FlatArrays, Layout
 from tests.messages import message, sent
 
 MODEL = {"conv1.weight": np.arange(24, dtype=np.float32).reshape(2, 3, 4), "bn1.bias": np.array([1.5, -2.5])}
@@ -160,3 +162,41 @@ def test_a_list_must_not_leave_under_the_name_of_a_metric(name: str) -> None:
 def test_no_further_record_and_none_of_another_kind_may_leave(name: str, record: object) -> None:
     with pytest.raises(wire.PrivacyError, match=f"record {name} .* must not leave the client"):
         wire.check_reply(sent(MODEL), Message(RecordDict({name: record}), reply_to=sent(MODEL)))  # type: ignore[dict-item]
+
+
+def in_one_block() -> FlatArrays:
+    layout = Layout(names=("a", "b"), shapes=((2, 2), (1,)), strides=((1, 2), (1,)), offsets=(0, 16), size=17)
+    return FlatArrays(layout, np.arange(17, dtype=np.float32))
+
+
+def test_a_block_crosses_as_one_buffer_and_keeps_its_arrays():
+    buffers: list[pickle.PickleBuffer] = []
+    header = cloudpickle.dumps(wire.to_record(in_one_block()), protocol=5, buffer_callback=buffers.append)
+    assert len(buffers) == 1
+    record = cloudpickle.loads(header, buffers=buffers)
+    assert {name: array.tolist() for name, array in wire.to_arrays(record).items()} == {
+        "a": [[0, 2], [1, 3]],
+        "b": [16],
+    }
+    assert wire.count_bytes(record) == 5 * 4
+
+
+def test_on_flowers_own_wire_a_block_is_a_record_like_any_other():
+    ours = wire.to_record(in_one_block())
+    theirs = ArrayRecord({name: Array(array) for name, array in in_one_block().items()})
+    assert (ours.deflate(), ours.object_id) == (theirs.deflate(), theirs.object_id)
+
+
+def test_an_array_that_is_set_later_is_not_forgotten():
+    record = wire.to_record(in_one_block())
+    record["b"] = wire.NumpyArray(np.array([5.0], np.float32))
+    again = pickle.loads(pickle.dumps(record))
+    assert {name: array.tolist() for name, array in wire.to_arrays(again).items()} == {"a": [[0, 2], [1, 3]], "b": [5]}
+
+
+def test_a_block_of_another_layout_is_checked_array_by_array():
+    layout = Layout(names=("a", "secret"), shapes=((2, 2), (1,)), strides=((1, 2), (1,)), offsets=(0, 16), size=17)
+    message = sent(in_one_block())
+    answer = wire.reply(message, {wire.NUM_EXAMPLES: 1}, FlatArrays(layout, np.zeros(17, np.float32)))
+    with pytest.raises(wire.PrivacyError, match="secret"):
+        wire.check_reply(message, answer)

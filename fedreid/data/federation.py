@@ -18,7 +18,7 @@ from fedreid.data.image_set import ImageSet
 from fedreid.data.locations import cache_folder
 from fedreid.data.partition import partition
 from fedreid.data.sources import read_source
-from fedreid.data.splits import PUBLIC, Split, client_part, generic_part, read_part, refuse_changes, write_split
+from fedreid.data.splits import PUBLIC, Split, client_part, generic_part, read_columns, refuse_changes, write_split
 from fedreid.data.summary import datasets, summarise
 from fedreid.data.tables import ImageTable
 from fedreid.errors import RunError, UserError
@@ -119,14 +119,14 @@ class FederationData:
     def _table(self, part: str) -> dict[str, np.ndarray]:
         """A part's columns as arrays, kept: a few bytes for each image, and a client returns every few rounds."""
         if part not in self._tables:
-            frame = read_part(self._folder / f"{part}.csv")
+            columns = read_columns(self._folder / f"{part}.csv")
             position = {name: number for number, name in enumerate(self._caches)}
             self._tables[part] = {
-                "sources": np.array([position[name] for name in frame["source"]], dtype=np.int64),
-                "rows": frame["row"].to_numpy(),
-                "identities": frame["identity"].to_numpy(),
-                "cameras": frame["camera"].to_numpy(),
-                "use": frame["use"].to_numpy(dtype=str),
+                "sources": np.array([position[name] for name in columns["source"]], dtype=np.int64),
+                "rows": columns["row"],
+                "identities": columns["identity"],
+                "cameras": columns["camera"],
+                "use": np.array(columns["use"], dtype=str),
             }
         return self._tables[part]
 

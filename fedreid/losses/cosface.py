@@ -7,7 +7,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def cosface(embeddings: Tensor, proxies: Tensor, labels: Tensor, *, scale: float = 30.0, margin: float = 0.4) -> Tensor:
+def cosface(
+    embeddings: Tensor,
+    proxies: Tensor,
+    labels: Tensor,
+    *,
+    scale: float = 30.0,
+    margin: float = 0.4,
+    label_smoothing: float = 0.0,
+) -> Tensor:
     """Mean over the batch of -log( e^(s(c_y - m)) / (e^(s(c_y - m)) + sum over j != y of e^(s c_j)) ).
 
     Wang et al., CosFace, CVPR 2018; eq. 7.3 of the dissertation when `proxies` stacks private over public ones.
@@ -18,12 +26,16 @@ def cosface(embeddings: Tensor, proxies: Tensor, labels: Tensor, *, scale: float
         labels: (batch,), row of each sample's own proxy.
         scale: s, the inverse temperature.
         margin: m, taken off the cosine of the true class.
+        label_smoothing: e; each class is the target with weight e / classes, the true one with 1 - e besides
+            (Szegedy et al., Rethinking the Inception Architecture, CVPR 2016).
 
     Raises:
-        ValueError: fewer than two classes, where the loss is zero whatever the embedding; or a label that is no row
-            of `proxies` (on a GPU, where looking would stall it, torch's own assertion stops the program).
+        ValueError: fewer than two classes, where the loss is zero whatever the embedding; a smoothing outside 0 to 1;
+            or a label that is no row of `proxies` (on a GPU, where looking would stall it, torch's own assertion stops
+            the program).
     """
-    return cosface_from_cosines(cosines(embeddings, proxies), labels, scale=scale, margin=margin)
+    similarity = cosines(embeddings, proxies)
+    return cosface_from_cosines(similarity, labels, scale=scale, margin=margin, label_smoothing=label_smoothing)
 
 
 def cosines(embeddings: Tensor, proxies: Tensor) -> Tensor:
@@ -31,11 +43,15 @@ def cosines(embeddings: Tensor, proxies: Tensor) -> Tensor:
     return F.linear(F.normalize(embeddings), F.normalize(proxies))
 
 
-def cosface_from_cosines(cosines: Tensor, labels: Tensor, *, scale: float = 30.0, margin: float = 0.4) -> Tensor:
+def cosface_from_cosines(
+    cosines: Tensor, labels: Tensor, *, scale: float = 30.0, margin: float = 0.4, label_smoothing: float = 0.0
+) -> Tensor:
     """`cosface` for (batch, classes) cosines that are there already."""
     classes = cosines.shape[1]
     if classes < 2:
         raise ValueError(f"CosFace needs at least 2 classes, found {classes}: with one class the loss is always zero")
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"label_smoothing must be from 0 to 1, found {label_smoothing}")
     try:
         margins = torch.zeros_like(cosines).scatter_(1, labels.unsqueeze(1), margin)
     except (
@@ -44,7 +60,7 @@ def cosface_from_cosines(cosines: Tensor, labels: Tensor, *, scale: float = 30.0
     ) as error:  # looking at the labels only now costs nothing as long as they are right
         _refuse_labels(labels, classes, error)
         raise
-    return F.cross_entropy(scale * (cosines - margins), labels)
+    return F.cross_entropy(scale * (cosines - margins), labels, label_smoothing=label_smoothing)
 
 
 def _refuse_labels(labels: Tensor, classes: int, cause: Exception) -> None:

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from fedreid.models.flat import FlatArrays, FlatTensors
+
 STATISTICS = ("running_mean", "running_var")
 
 
@@ -49,19 +51,29 @@ def load_tensors(target: Mapping[str, Tensor], arrays: Mapping[str, np.ndarray])
     Raises:
         ValueError: naming a missing array or a different shape.
     """
-    with warnings.catch_warnings():
-        # Arrays from shared memory are read-only, and are only read here.
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        sources = []
-        for name, tensor in target.items():
-            if name not in arrays:
-                raise ValueError(f"array {name} is missing from the received model")
-            if arrays[name].shape != tuple(tensor.shape):
-                raise ValueError(f"array {name}: received shape {arrays[name].shape}, expected {tuple(tensor.shape)}")
-            sources.append(torch.from_numpy(arrays[name]))
+    if isinstance(target, FlatTensors) and isinstance(arrays, FlatArrays) and arrays.layout == target.layout:
+        target.block.copy_(_as_tensor(arrays.block))
+        return
+    sources = []
+    for name, tensor in target.items():
+        if name not in arrays:
+            raise ValueError(f"array {name} is missing from the received model")
+        if arrays[name].shape != tuple(tensor.shape):
+            raise ValueError(f"array {name}: received shape {arrays[name].shape}, expected {tuple(tensor.shape)}")
+        sources.append(_as_tensor(arrays[name]))
     torch._foreach_copy_(list(target.values()), sources)
 
 
-def copy_arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
-    """Live tensors -> independent numpy arrays of the same names."""
+def _as_tensor(array: np.ndarray) -> Tensor:
+    if array.flags.writeable:
+        return torch.from_numpy(array)
+    with warnings.catch_warnings():  # arrays from shared memory are read-only, and are only read here
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)
+
+
+def copy_arrays(tensors: Mapping[str, Tensor]) -> Mapping[str, np.ndarray]:
+    """Live tensors -> independent numpy arrays of the same names; in one block if the tensors are."""
+    if isinstance(tensors, FlatTensors):
+        return FlatArrays(tensors.layout, tensors.block.detach().cpu().numpy().copy())
     return {name: tensor.detach().cpu().contiguous().numpy().copy() for name, tensor in tensors.items()}

@@ -7,6 +7,7 @@ Theta_g^{t+1} = (1/N) sum_i N_i Theta_i^t, eq. 7.2 of the dissertation.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,9 +17,15 @@ from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 
 from fedreid import wire
+from fedreid.errors import RunError
 from server.strategies.running_mean import RunningMean
 
 logger = logging.getLogger(__name__)
+
+
+def cohort_size(count: int, fraction: float) -> int:
+    """How many of `count` clients take part in a round."""
+    return max(1, round(count * fraction))
 
 
 def sample_clients(seed: int, server_round: int, count: int, fraction: float) -> list[int]:
@@ -26,7 +33,7 @@ def sample_clients(seed: int, server_round: int, count: int, fraction: float) ->
 
     Flower samples random node ids from Python's global generator, which no seed reproduces.
     """
-    size = max(1, round(count * fraction))
+    size = cohort_size(count, fraction)
     if size >= count:
         return list(range(count))
     chosen = np.random.default_rng([seed, server_round]).choice(count, size=size, replace=False)
@@ -40,7 +47,14 @@ class FedAvg(Strategy):
         fraction: share of the clients in each round.
         seed: the scenario's seed.
         nodes: Flower node of each client; set before the first round (`server.rounds` asks the nodes who they are).
+
+    Attributes:
+        evaluates_global: clients are scored with the global model after each round, as they don't train one of theirs.
+        shares_private_proxies: private class proxies reach the server, against the privacy rule of FedFR.
     """
+
+    evaluates_global = False
+    shares_private_proxies = False
 
     def __init__(self, *, fraction: float = 1.0, seed: int = 0, nodes: Mapping[int, int] | None = None) -> None:
         self.fraction, self.seed = fraction, seed
@@ -56,11 +70,15 @@ class FedAvg(Strategy):
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
-        """The weighted mean of the models, and of the losses; (None, None) when nobody answered."""
+        """The weighted mean of the models, and of the losses; (None, None) when nobody answered.
+
+        Raises:
+            RunError: a client's weight is not a positive number.
+        """
         models, loss = RunningMean(), 0.0
         for answer in replies:
             metrics = wire.metrics_of(answer)
-            weight = metrics[wire.NUM_EXAMPLES]
+            weight = self._weight(answer, metrics)
             models.add(wire.arrays_of(answer), weight)
             loss += weight * metrics["loss"]
         if not models.total:
@@ -90,6 +108,23 @@ class FedAvg(Strategy):
     def summary(self) -> None:
         """One line for the log."""
         logger.info("FedAvg: %d clients, fraction %g, weighted by local images", len(self.nodes), self.fraction)
+
+    def _weight(self, answer: Message, metrics: Mapping[str, float]) -> float:
+        """A client's weight in the mean: its number of local images, unless its method says otherwise."""
+        weight = metrics.get(wire.WEIGHT, metrics[wire.NUM_EXAMPLES])
+        if not 0 < weight < math.inf:
+            raise RunError(
+                f"client {self._client(answer)} sent the weight {weight}: a mean needs positive, finite weights."
+            )
+        return weight
+
+    def _client(self, answer: Message) -> int:
+        """Whose reply this is."""
+        return self._clients()[answer.metadata.src_node_id]
+
+    def _clients(self) -> dict[int, int]:
+        """Client of each node."""
+        return {node: client for client, node in self.nodes.items()}
 
     def _messages(
         self, clients: Iterable[int], server_round: int, arrays: ArrayRecord, config: ConfigRecord, message_type: str

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from fedreid.models.flat import FlatArrays, Layout
+
 
 class RunningMean:
     """sum(w_i * x_i) / sum(w_i), eq. 7.2 of the dissertation: memory doesn't grow with the number of clients.
@@ -17,6 +19,7 @@ class RunningMean:
         self.total = 0.0
         self._sums: dict[str, np.ndarray] = {}
         self._dtypes: dict[str, np.dtype] = {}
+        self._layout: Layout | None = None  # of models that come as one block
 
     def add(self, arrays: Mapping[str, np.ndarray], weight: float) -> None:
         """Fold one model in.
@@ -26,6 +29,10 @@ class RunningMean:
         """
         if not weight > 0:
             raise ValueError(f"a client's weight must be positive, got {weight}")
+        if isinstance(arrays, FlatArrays) and (not self._sums or self._layout == arrays.layout):
+            self._layout, arrays = arrays.layout, {BLOCK_OF_ALL: arrays.block}
+        elif self._layout is not None:
+            self._unpack()
         if not self._sums:
             self._sums = {name: np.zeros(array.shape, np.float64) for name, array in arrays.items()}
             self._dtypes = {name: array.dtype for name, array in arrays.items()}
@@ -39,7 +46,7 @@ class RunningMean:
             _add_scaled(self._sums[name], array, weight)
         self.total += weight
 
-    def mean(self) -> dict[str, np.ndarray]:
+    def mean(self) -> Mapping[str, np.ndarray]:
         """The mean so far, in the models' own types.
 
         Raises:
@@ -47,11 +54,22 @@ class RunningMean:
         """
         if not self._sums:
             raise ValueError("no model was added")
-        return {name: (value / self.total).astype(self._dtypes[name]) for name, value in self._sums.items()}
+        means = {name: (value / self.total).astype(self._dtypes[name]) for name, value in self._sums.items()}
+        return means if self._layout is None else FlatArrays(self._layout, means[BLOCK_OF_ALL])
+
+    def _unpack(self) -> None:
+        """A model in another form came along: from now on, every array by itself."""
+        assert self._layout is not None
+        dtype = self._dtypes[BLOCK_OF_ALL]
+        views = FlatArrays(self._layout, self._sums[BLOCK_OF_ALL]).views
+        self._sums = {name: np.ascontiguousarray(view) for name, view in views.items()}
+        self._dtypes = dict.fromkeys(self._sums, dtype)
+        self._layout = None
 
 
 # A block of products stays in the processor's cache: no second array of the model's size, no trip through memory.
 BLOCK = 1 << 16
+BLOCK_OF_ALL = ""  # the name of a whole model's block: no array is called so
 
 
 def _add_scaled(total: np.ndarray, array: np.ndarray, weight: float) -> None:

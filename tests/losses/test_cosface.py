@@ -93,3 +93,38 @@ def test_refuses_a_single_class():
 def test_refuses_a_label_without_a_proxy(wrong):
     with pytest.raises(ValueError, match=f"labels must be 0 to 4.*found {wrong}"):
         cosface(features(), PROXIES, torch.tensor([0, wrong]))
+
+
+def test_smoothed_labels_of_the_oracle():
+    """Spec oracle B4: q = (.925, .025, .025, .025)."""
+    logits, label = torch.tensor([[2.0, 1.0, 0.0, -1.0]], dtype=torch.float64), torch.tensor([0])
+    plain = cosface_from_cosines(logits, label, scale=1.0, margin=0.0)
+    assert plain.item() == pytest.approx(0.4401896986, abs=1e-10)
+    smoothed = cosface_from_cosines(logits, label, scale=1.0, margin=0.0, label_smoothing=0.1)
+    assert smoothed.item() == pytest.approx(0.5901896986, abs=1e-10)
+
+
+def test_smoothing_leaves_the_margin_with_the_true_class():
+    expected = 0.0
+    for row, label in zip(cosines(features(), PROXIES).tolist(), A2_LABELS, strict=True):
+        logits = [8.0 * (cosine - (0.3 if column == label else 0)) for column, cosine in enumerate(row)]
+        total = math.log(sum(math.exp(logit) for logit in logits))
+        targets = [0.2 / 5 + (0.8 if column == label else 0) for column in range(5)]
+        expected += sum(target * (total - logit) for target, logit in zip(targets, logits, strict=True)) / 2
+    found = cosface(features(), PROXIES, LABELS, scale=8.0, margin=0.3, label_smoothing=0.2)
+    assert found.item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_no_smoothing_is_plain_cross_entropy_bit_for_bit():
+    generator = torch.Generator().manual_seed(0)
+    similarity, labels = torch.rand(16, 40, generator=generator), torch.randint(40, (16,), generator=generator)
+    margins = 0.4 * torch.nn.functional.one_hot(labels, 40)
+    expected = torch.nn.functional.cross_entropy(30.0 * (similarity - margins), labels)
+    assert torch.equal(cosface_from_cosines(similarity, labels), expected)
+    assert torch.equal(cosface_from_cosines(similarity, labels, label_smoothing=0.0), expected)
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, math.nan])
+def test_refuses_a_smoothing_that_is_no_share(wrong):
+    with pytest.raises(ValueError, match=f"label_smoothing must be from 0 to 1, found {wrong}"):
+        cosface(features(), PROXIES, LABELS, label_smoothing=wrong)

@@ -127,3 +127,11 @@ def test_a_full_disk_is_an_os_error_and_the_round_before_stays(tmp_path: Path, m
     assert caught.value.errno == errno.ENOSPC
     assert (found := latest_checkpoint(tmp_path)) is not None
     assert found.round == 1
+
+
+def test_arrays_that_lie_in_another_order_in_memory_come_back_as_they_are(tmp_path: Path) -> None:
+    transposed = np.arange(6, dtype=np.float32).reshape(2, 3).T
+    save_checkpoint(tmp_path, Checkpoint(round=1, arrays={"w": transposed}, strategy_arrays={"m": transposed}), keep=1)
+    found = latest_checkpoint(tmp_path)
+    assert found is not None
+    assert found.arrays["w"].tolist() == found.strategy_arrays["m"].tolist() == transposed.tolist()

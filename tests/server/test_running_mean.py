@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fedreid.models.flat import FlatArrays, Layout
 from server.strategies.running_mean import BLOCK, RunningMean
 
 
@@ -76,3 +77,27 @@ def test_refuses_other_names_and_shapes() -> None:
 def test_an_empty_mean_is_refused() -> None:
     with pytest.raises(ValueError, match="no model"):
         RunningMean().mean()
+
+
+def in_one_block(values: list[float]) -> FlatArrays:
+    """Two arrays, "a" of two values and "b" of one, with a gap between them."""
+    layout = Layout(names=("a", "b"), shapes=((2,), (1,)), strides=((1,), (1,)), offsets=(0, 3), size=4)
+    return FlatArrays(layout, np.array([values[0], values[1], 0, values[2]], np.float32))
+
+
+def test_models_in_one_block_have_the_mean_of_models_in_many():
+    blocks, arrays = RunningMean(), RunningMean()
+    for values, weight in (([1.0, 2.5, 3.0], 1), ([0.1, -4.0, 8.0], 3)):
+        blocks.add(in_one_block(values), weight)
+        arrays.add(dict(in_one_block(values)), weight)
+    found, expected = blocks.mean(), arrays.mean()
+    assert isinstance(found, FlatArrays)
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
+
+
+def test_a_model_in_many_arrays_may_follow_one_in_a_block():
+    mean = RunningMean()
+    mean.add(in_one_block([1, 2, 3]), 1)
+    mean.add(dict(in_one_block([3, 4, 5])), 1)
+    mean.add(in_one_block([2, 3, 4]), 2)
+    assert {name: array.tolist() for name, array in mean.mean().items()} == {"a": [2, 3], "b": [4]}

@@ -11,7 +11,9 @@ from flwr.clientapp import ClientApp
 from torch import Tensor
 
 from clients.client import Client
-from clients.methods import METHODS
+from clients.evaluation import generic_metrics, personalized_metrics
+from clients.methods import ADAPTATIONS, METHODS
+from clients.methods.fedavg import fedavg
 from clients.mods import allow_list, fixed_threads
 from clients.state import PrivateState
 from clients.workspace import Workspace, workspace
@@ -35,12 +37,13 @@ def train(message: Message, context: Context) -> Message:
     client, private = _open(message, context)
     stats = METHODS[client.settings.method.name](client)
     check_finite(client.workspace.shared, stats)
-    update = copy_arrays(client.workspace.shared)
-    metrics = training_metrics(stats, len(client.images))
-    if wire.config_of(message)[wire.EVALUATE]:
-        metrics |= _timed_evaluation(client)
+    update = copy_arrays(client.workspace.shared) if client.update is None else client.update
+    metrics = training_metrics(stats, len(client.images)) | client.reported
+    config = wire.config_of(message)
+    if config[wire.EVALUATE]:
+        metrics |= _timed_evaluation(client, open_set=bool(config.get(wire.OPEN_SET)))
     private.save(client.round, client.state | client.workspace.private)
-    return wire.reply(message, metrics, update)
+    return wire.reply(message, metrics, update, private_proxies=client.sent_proxies)
 
 
 @app.train("local_only")
@@ -48,17 +51,26 @@ def train_local_only(message: Message, context: Context) -> Message:
     """The reference without a federation: start from the same model, train alone for as many epochs, evaluate."""
     client, _ = _open(message, context)
     client.state = {}
-    epochs = client.settings.average_epochs(client.workspace.data.num_clients)
-    stats = METHODS[client.settings.method.name](client, epochs=epochs)
-    metrics = training_metrics(stats, len(client.images)) | _timed_evaluation(client) | client.generic_metrics()
-    return wire.reply(message, metrics)
+    stats = fedavg(client, epochs=client.settings.average_epochs(client.workspace.data.num_clients))
+    metrics = training_metrics(stats, len(client.images)) | generic_metrics(client)
+    return wire.reply(message, metrics | _timed_evaluation(client, open_set=_is_open_set(client)))
+
+
+@app.train("adaptation")
+def train_adaptation(message: Message, context: Context) -> Message:
+    """The second stage of two-stage personalization: go on from the final global model, alone; evaluate."""
+    client, _ = _open(message, context)
+    stats = ADAPTATIONS[str(wire.config_of(message)[wire.ADAPTATION])](client)
+    metrics = training_metrics(stats, len(client.images))
+    return wire.reply(message, metrics | _timed_evaluation(client, open_set=_is_open_set(client)))
 
 
 @app.evaluate()
 def evaluate(message: Message, context: Context) -> Message:
     """The received model on the client's own people."""
     client, _ = _open(message, context)
-    return wire.reply(message, {wire.NUM_EXAMPLES: len(client.images), **_timed_evaluation(client)})
+    open_set = bool(wire.config_of(message).get(wire.OPEN_SET))
+    return wire.reply(message, {wire.NUM_EXAMPLES: len(client.images), **_timed_evaluation(client, open_set=open_set)})
 
 
 def client_index(context: Context) -> int:
@@ -98,12 +110,17 @@ def _open(message: Message, context: Context) -> tuple[Client, PrivateState]:
     space: Workspace = workspace(str(config[wire.RUN_DIR]))
     index, server_round = client_index(context), int(config[wire.ROUND])
     private = PrivateState(space.run_dir, index, keep=space.scenario.runtime.keep_checkpoints)
-    state = private.load(server_round)
-    model = space.receive(wire.arrays_of(message), state)
-    return Client(index, server_round, space, model, state), private
+    state, received = private.load(server_round), wire.arrays_of(message)
+    model = space.receive(received, state)
+    given = wire.private_proxies_of(message)
+    return Client(index, server_round, space, model, received, state, given_proxies=given), private
 
 
-def _timed_evaluation(client: Client) -> dict[str, float]:
+def _is_open_set(client: Client) -> bool:
+    return client.settings.evaluation.open_set != "never"
+
+
+def _timed_evaluation(client: Client, *, open_set: bool) -> dict[str, float]:
     started = time.perf_counter()
-    metrics = client.personalized_metrics()
+    metrics = personalized_metrics(client, open_set=open_set)
     return metrics | {"evaluation-seconds": time.perf_counter() - started}

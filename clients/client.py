@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -9,13 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from clients.public_features import PublicFeatures
 from clients.workspace import Workspace
+from fedreid import wire
 from fedreid.data.federation import ImageSet
-from fedreid.evaluation import embed, percent_metrics, rank, rank_own
+from fedreid.evaluation import embed
+from fedreid.models.branch import Branch
 from fedreid.scenario import Scenario
 
 # Streams of random numbers that must not meet: each starts at [seed, purpose, client, round].
-TRAINING, PROXIES = 1, 2
+TRAINING, PROXIES, PERSONAL, HEAD, PREVIOUS = 1, 2, 6, 7, 8
 
 
 @dataclass
@@ -25,15 +29,28 @@ class Client:
     Attributes:
         index: which client, from 0.
         round: the server's round, from 1.
+        model: the backbone with this round's global weights in it; trained in place. What it is when the method
+            returns is the client's own model, which is evaluated on the client's own people.
+        received: the server's arrays, by name; read-only.
         state: private tensors by name; a method reads and writes it, the app saves it.
-        model: the backbone with this round's global weights in it; trained in place.
+        update: what is sent back, if that isn't what travels of `model` when the method returns.
+        reported: further scalars for the server; their names are on the list in `fedreid.wire`.
+        branch: what stands behind the model when it is evaluated on the client's own people.
+        given_proxies: FedFace only: the client's own proxies as the server spread them out.
+        sent_proxies: FedFace only: the client's own proxies for the server.
     """
 
     index: int
     round: int
     workspace: Workspace
     model: nn.Module
+    received: Mapping[str, np.ndarray]
     state: dict[str, Tensor] = field(default_factory=dict)
+    update: Mapping[str, np.ndarray] | None = None
+    reported: dict[str, float] = field(default_factory=dict)
+    branch: Branch | None = None
+    given_proxies: np.ndarray | None = None
+    sent_proxies: np.ndarray | None = None
 
     @property
     def settings(self) -> Scenario:
@@ -47,34 +64,56 @@ class Client:
         """Random numbers that depend on the scenario's seed, this client and this round only."""
         return np.random.default_rng([self.settings.seed, purpose, self.index, self.round])
 
-    def proxies(self) -> nn.Parameter:
-        """W_i: (K_i, dim), the client's own class proxies; drawn from N(0, 0.01^2) the first time."""
+    def proxies(self, images: ImageSet | None = None) -> nn.Parameter:
+        """W_i: (K_i, dim), the client's own class proxies; the first time, as `method.proxies` says.
+
+        "normal": N(0, 0.01^2); "class_mean": the mean of each identity's features under the received model.
+
+        Args:
+            images: whose identities they are for, instead of the client's own.
+        """
+        chosen = self.images if images is None else images
         saved = self.state.get("proxies")
+        if saved is None and self.settings.method.proxies == "class_mean":
+            saved = torch.from_numpy(self.class_means(chosen))
         if saved is None:
-            shape = (self.images.num_identities, self.settings.model.embedding_dim)
+            shape = (chosen.num_identities, self.settings.model.embedding_dim)
             rng = np.random.default_rng([self.settings.seed, PROXIES, self.index])
             saved = torch.from_numpy((0.01 * rng.standard_normal(shape)).astype(np.float32))
         return nn.Parameter(saved.to(self.workspace.device))
 
-    def personalized_metrics(self) -> dict[str, float]:
-        """The model as it is now, on held-out images of the client's own people."""
-        held_out = self.workspace.data.held_out(self.index)
-        ranking = rank_own(self._embed(held_out), held_out.identities, held_out.cameras)
-        return percent_metrics(ranking)
+    def class_means(self, images: ImageSet | None = None) -> np.ndarray:
+        """(K_i, dim) float32: mean feature of each identity's training images under the model as it is now."""
+        chosen = self.images if images is None else images
+        features, labels = self.embed(chosen), chosen.labels
+        sums = np.zeros((chosen.num_identities, features.shape[1]), np.float64)
+        np.add.at(sums, labels, features)
+        return (sums / np.bincount(labels)[:, None]).astype(np.float32)
 
-    def generic_metrics(self) -> dict[str, float]:
-        """The model as it is now, on every generic test set; keys `generic:<metric>:<dataset>`."""
-        found: dict[str, float] = {}
-        for name, (query, gallery) in self.workspace.data.generic.items():
-            ranking = rank(
-                self._embed(query), query.identities, query.cameras,
-                self._embed(gallery), gallery.identities, gallery.cameras,
-            )  # fmt: skip
-            found |= {f"generic:{metric}:{name}": value for metric, value in percent_metrics(ranking).items()}
-        return found
+    def public_features(self) -> np.ndarray:
+        """(N_g, dim) float32 features of the public images under the received model, before training changes it."""
+        public = self.workspace.public
 
-    def _embed(self, images: ImageSet) -> np.ndarray:
+        def rows(chosen: np.ndarray) -> np.ndarray:
+            return self.embed(public.subset(chosen))
+
+        if self.workspace.private:  # this client's model isn't everybody's
+            return self.embed(public)
+        return PublicFeatures(self.workspace.run_dir, self.round, len(public), rows).array()
+
+    def embed(self, images: ImageSet, model: nn.Module | None = None, *, is_unit: bool = True) -> np.ndarray:
+        """(n, dim) float32 features under the model as it is now."""
         space = self.workspace
         return embed(
-            self.model, images, batch_size=self.settings.evaluation.batch_size, device=space.device, bf16=space.bf16
+            model or self.model,
+            images,
+            batch_size=self.settings.evaluation.batch_size,
+            device=space.device,
+            bf16=space.bf16,
+            is_unit=is_unit,
         )
+
+    @property
+    def public_proxies(self) -> nn.Parameter:
+        """Phi: (K_g, dim), the received class proxies of the public identities."""
+        return self.workspace.public_proxies[wire.PUBLIC_PROXIES]  # type: ignore[return-value]

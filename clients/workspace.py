@@ -6,7 +6,7 @@ Simulating a thousand clients means overwriting one model's weights a thousand t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from fedreid import run_folder
+from fedreid import run_folder, wire
 from fedreid.data.federation import FederationData
+from fedreid.data.image_set import ImageSet
 from fedreid.errors import UserError
 from fedreid.models import build_backbone
 from fedreid.models.flat import flattened
@@ -53,12 +54,46 @@ class Workspace:
     @cached_property
     def shared(self) -> dict[str, Tensor]:
         """The resident model's tensors that travel, in one block of memory."""
-        return flattened(shared_tensors(self.model, self.scenario.federation.batchnorm))
+        return flattened(self._shared() | self.public_proxies)
+
+    def _shared(self) -> dict[str, Tensor]:
+        return shared_tensors(self.model, self.scenario.batchnorm, self.scenario.method.private_layers)
+
+    @cached_property
+    def public_proxies(self) -> dict[str, Tensor]:
+        """Phi, the class proxies of the public identities, which travel beside the backbone; {} where they don't.
+
+        They are (public identities, dim) under one name, resident like the model.
+        """
+        if not self.scenario.method.has("public"):
+            return {}
+        start = load_file(self.run_dir / run_folder.PUBLIC_PROXIES)["proxies"]
+        return {wire.PUBLIC_PROXIES: nn.Parameter(start.to(self.device))}
+
+    @cached_property
+    def public(self) -> ImageSet:
+        """The public images.
+
+        Raises:
+            UserError: there are none.
+        """
+        if self.data.public is None:
+            raise UserError(f"the method {self.scenario.method.name} needs public images, and this run has none.")
+        return self.data.public
+
+    @cache  # noqa: B019  (the workspace lives as long as the process)
+    def another(self, name: str) -> nn.Module:
+        """Another resident backbone, which nothing of travels: a client's personal one."""
+        return build_backbone(self.scenario.model, generator=torch.Generator().manual_seed(0)).to(self.device)
+
+    def frozen(self, name: str) -> nn.Module:
+        """Another resident backbone that is only looked at: the global model, or a client's previous one."""
+        return self.another(name).requires_grad_(False).eval()
 
     @cached_property
     def private(self) -> dict[str, Tensor]:
         """The resident model's tensors that stay with each client (BatchNorm, if the scenario says so)."""
-        names = private_names(self.model, self.scenario.federation.batchnorm)
+        names = private_names(self.model, self.scenario.batchnorm, self.scenario.method.private_layers)
         return {name: tensor for name, tensor in self.model.state_dict(keep_vars=True).items() if name in names}
 
     def receive(self, arrays: Mapping[str, np.ndarray], private: dict[str, Tensor]) -> nn.Module:
@@ -67,6 +102,9 @@ class Workspace:
         if self.private:
             own = {name: private.get(name, self.start[name]).numpy() for name in self.private}
             load_tensors(self.private, own)
+        if self.public_proxies and self.scenario.faithful.freeze_public_proxies:
+            start = load_file(self.run_dir / run_folder.PUBLIC_PROXIES)["proxies"]
+            self.public_proxies[wire.PUBLIC_PROXIES].data.copy_(start)
         return self.model
 
 

@@ -6,6 +6,7 @@ The only module below `simulation` that knows both sides; `server` and `clients`
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -25,18 +26,29 @@ EVALUATE = "evaluate"
 CLIENT = "client"
 WEIGHT = "weight"  # of a client's update in the mean; its number of images unless a method says otherwise
 LOCAL_ONLY = "train.local_only"
+ADAPT = "train.adaptation"
+ADAPTATION = "adaptation"  # which one
+OPEN_SET = "open-set"  # verify and identify as well
 PUBLIC_PROXIES = "public_proxies"  # Phi, the array beside the backbone's
 PRIVATE_PROXIES = "private-proxies"  # a record of its own: FedFace alone sends it
+PROXIES = "proxies"  # the one array in it
 SHARES_PRIVATE_PROXIES = "shares-private-proxies"
 
+# What a client says of its hard negatives: images kept, identities among them, and the kept share in percent.
+HARD_NEGATIVES = ("hard_negatives", "hard_negative_identities", "hard_negative_share")
 RANKING_METRICS = ("mAP", "rank1", "rank5", "rank10", "mINP", "queries", "skipped")
+LOCAL_MODEL = "local_model:"  # prefix of scores of Theta_i where the personalized model is [Theta_i, Pi_i]
+OPEN_SET_COUNTS = ("genuine_pairs", "impostor_pairs", "mated_probes", "non_mated_probes")
+OPEN_SET_PREFIXES = ("TAR@FAR=", "TPIR@FPIR=")
 # Every scalar a client may report. A name that isn't here doesn't leave, whatever a method puts into its reply.
 ALLOWED_METRICS = frozenset(
-    {NUM_EXAMPLES, CLIENT, "loss", "accuracy", "steps", "images", "seconds", "evaluation-seconds", *RANKING_METRICS}
+    {NUM_EXAMPLES, CLIENT, WEIGHT, "loss", "accuracy", "steps", "images", "seconds", "evaluation-seconds"}
+    | {*HARD_NEGATIVES, *RANKING_METRICS, *OPEN_SET_COUNTS}
 )
 MOST_REASON = 500  # characters of an error that travel
-# Local-only models are scored on generic test sets as well; the dataset's name follows the colon.
-ALLOWED_PREFIXES = tuple(f"generic:{metric}:" for metric in RANKING_METRICS)
+# Local-only models are scored on generic test sets as well (the dataset's name follows the second colon), and models
+# with a personalized branch also without it.
+PREFIX = re.compile(rf"{LOCAL_MODEL}|generic:(?=[^:]+:)")
 
 
 class PrivacyError(RunError):
@@ -149,6 +161,12 @@ def count_bytes(record: ArrayRecord) -> int:
     return sum(math.prod(array.shape) * np.dtype(array.dtype).itemsize for array in record.values())
 
 
+def bytes_of(message: Message) -> int:
+    """Bytes of all arrays in a message."""
+    records = (record for _, record in message.content.items())
+    return sum(count_bytes(record) for record in records if isinstance(record, ArrayRecord))
+
+
 def model_of(message: Message) -> ArrayRecord:
     """The record of arrays that a message carries.
 
@@ -182,11 +200,25 @@ def instruction(arrays: ArrayRecord | None, run_dir: str, server_round: int, **c
     return content
 
 
-def reply(message: Message, metrics: Mapping[str, float], arrays: Mapping[str, np.ndarray] | None = None) -> Message:
+def private_proxies_of(message: Message) -> np.ndarray | None:
+    """The (identities, dim) class proxies of one client; FedFace alone sends them, both ways."""
+    record = message.content.get(PRIVATE_PROXIES)
+    return None if record is None else to_arrays(cast(ArrayRecord, record))[PROXIES]
+
+
+def reply(
+    message: Message,
+    metrics: Mapping[str, float],
+    arrays: Mapping[str, np.ndarray] | None = None,
+    *,
+    private_proxies: np.ndarray | None = None,
+) -> Message:
     """A client's answer: scalars, and arrays of the names it was sent."""
     content = RecordDict({METRICS: MetricRecord(dict(metrics))})
     if arrays is not None:
         content[ARRAYS] = to_record(arrays)
+    if private_proxies is not None:
+        content[PRIVATE_PROXIES] = to_record({PROXIES: private_proxies})
     return Message(content, reply_to=message)
 
 
@@ -200,7 +232,8 @@ def check_reply(message: Message, answer: Message) -> None:
     """Refuse a reply that carries anything but what section "Privacy" of the architecture allows.
 
     Arrays must have the names and shapes that the server sent: private proxies, branches and features have neither.
-    Metrics must be single numbers of a known name.
+    Metrics must be single numbers of a known name. Private proxies pass only in answer to a message that says that its
+    method, FedFace, shares them.
 
     Raises:
         PrivacyError: naming what tried to leave.
@@ -213,8 +246,19 @@ def check_reply(message: Message, answer: Message) -> None:
             _check_metrics(record)
         elif name == ARRAYS and isinstance(record, ArrayRecord):
             _check_arrays(record, sent)
+        elif name == PRIVATE_PROXIES and config_of(message).get(SHARES_PRIVATE_PROXIES):
+            continue
         else:
             raise PrivacyError(f"record {name} ({type(record).__name__}) must not leave the client")
+
+
+def _is_allowed(key: str) -> bool:
+    """A score with a rate in its name, or one of another model or data set than usual."""
+    prefix = PREFIX.match(key)
+    name = key[prefix.end() :] if prefix else key
+    if prefix and prefix[0] == "generic:":
+        name = name.partition(":")[0]
+    return name in {*RANKING_METRICS, *OPEN_SET_COUNTS} or name.startswith(OPEN_SET_PREFIXES)
 
 
 def _check_arrays(record: ArrayRecord, sent: ArrayRecord) -> None:
@@ -231,7 +275,7 @@ def _check_arrays(record: ArrayRecord, sent: ArrayRecord) -> None:
 
 def _check_metrics(record: MetricRecord) -> None:
     for key, value in record.items():
-        if key not in ALLOWED_METRICS and not key.startswith(ALLOWED_PREFIXES):
+        if key not in ALLOWED_METRICS and not _is_allowed(key):
             raise PrivacyError(f"metric {key} is not on the list of what a client may report")
         if not isinstance(value, int | float):
             raise PrivacyError(f"metric {key} is a list; only single numbers may leave the client")

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from torch import nn
 
-from fedreid import run_folder
+from fedreid import run_folder, wire
 from fedreid.atomic import write_atomically
-from fedreid.evaluation import evaluate_generic, percent_metrics
+from fedreid.data.image_set import ImageSet
+from fedreid.evaluation import embed, search_metrics
 from fedreid.models import build_backbone
 from fedreid.models.flat import flattened
 from fedreid.models.sharing import copy_arrays, load_tensors, shared_tensors
@@ -33,21 +35,31 @@ class GlobalModel:
         backbone = build_backbone(scenario.model, generator=torch.Generator().manual_seed(0))
         backbone.load_state_dict(setup.start)
         self.backbone = backbone.to(self.device)
-        self.shared = flattened(shared_tensors(self.backbone, scenario.federation.batchnorm))
+        shared = shared_tensors(self.backbone, scenario.batchnorm, scenario.method.private_layers)
+        if scenario.method.has("public"):
+            proxies = load_file(setup.run_dir / run_folder.PUBLIC_PROXIES)["proxies"]
+            shared |= {wire.PUBLIC_PROXIES: nn.Parameter(proxies.to(self.device))}
+        self.shared = flattened(shared)
         self.start_arrays = copy_arrays(self.shared)
 
-    def evaluate(self, arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
-        """Ranking scores in percent, by generic test set."""
+    def evaluate(self, arrays: Mapping[str, np.ndarray], *, open_set: bool = False) -> dict[str, dict[str, float]]:
+        """Scores in percent, by generic test set: ranking, and verification and identification if wanted."""
         with torch_threads(self.setup.scenario.runtime.server_threads):
             self._load(arrays)
-            found = evaluate_generic(
-                self.backbone,
-                self.setup.data.generic,
-                batch_size=self.setup.scenario.evaluation.batch_size,
-                device=self.device,
-                bf16=self.bf16,
-            )
-        return {dataset: percent_metrics(ranking) for dataset, ranking in found.items()}
+            return {
+                name: self._scores(query, gallery, open_set=open_set)
+                for name, (query, gallery) in self.setup.data.generic.items()
+            }
+
+    def _scores(self, query: ImageSet, gallery: ImageSet, *, open_set: bool) -> dict[str, float]:
+        settings = self.setup.scenario.evaluation
+
+        def features(images: ImageSet) -> np.ndarray:
+            return embed(self.backbone, images, batch_size=settings.batch_size, device=self.device, bf16=self.bf16)
+
+        return search_metrics(
+            features(query), query, features(gallery), gallery, self.setup.scenario, open_set=open_set
+        )
 
     def in_one_block(self, arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         """The same arrays, laid out as the clients' are."""
@@ -64,7 +76,7 @@ class GlobalModel:
     def _load(self, arrays: Mapping[str, np.ndarray]) -> None:
         load_tensors(self.shared, arrays)
         public = self.setup.data.public
-        if self.setup.scenario.federation.batchnorm != "average" and public is not None:
+        if self.setup.scenario.batchnorm != "average" and public is not None:
             recalibrate_batchnorm(
                 self.backbone, public, batch_size=self.setup.scenario.evaluation.batch_size, device=self.device
             )

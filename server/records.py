@@ -7,6 +7,9 @@ import io
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
+
+from fedreid import wire
 
 METRICS_HEADER = ("round", "scope", "client", "dataset", "metric", "value")
 TIMING_HEADER = ("round", "client", "metric", "value")
@@ -89,3 +92,20 @@ class Records:
         """The rows of one evaluation."""
         for metric, value in metrics.items():
             self.metrics.add(server_round, scope, client, dataset, metric, value)
+
+
+def score_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """The scores among a client's metrics: ranking as the tables print it (counts only if nothing could be found),
+    then verification and identification, then the same for other models, with their name in front of a slash."""
+    counts = ("queries", "skipped")
+    names = counts if metrics.get("queries") == 0 else wire.RANKING_METRICS
+    scores = {metric: metrics[metric] for metric in names if metric in metrics}
+    scores |= {
+        metric: value
+        for metric, value in metrics.items()
+        if metric.startswith(wire.OPEN_SET_PREFIXES) or metric in wire.OPEN_SET_COUNTS
+    }
+    if not any(metric.startswith(wire.LOCAL_MODEL) for metric in metrics):
+        return scores
+    plain = {metric.removeprefix(wire.LOCAL_MODEL): metrics[metric] for metric in metrics if ":" in metric}
+    return scores | {f"local_model/{metric}": value for metric, value in score_metrics(plain).items()}

@@ -16,13 +16,14 @@ from fedreid.progress import Progress
 from server.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
 from server.evaluation import GlobalModel
 from server.nodes import cause_of, discover
-from server.records import Records
+from server.records import Records, score_metrics
+from server.references import References
 from server.setup import Setup
-from server.strategies import STRATEGIES
+from server.strategies import build_strategy
 
 logger = logging.getLogger(__name__)
 
-LOCAL_ONLY, GLOBAL_MODEL = "local_only", "global_model"
+Note = Callable[[int, Mapping[str, Any], Message], None]  # told of each answer: client, its metrics, the message
 
 
 class Federation:
@@ -39,10 +40,11 @@ class Federation:
         self.settings = self.scenario.federation
         self.records = Records(self.run_dir)
         self.model = GlobalModel(setup)
-        self.strategy = STRATEGIES[self.settings.strategy](self.scenario)
+        self.strategy = build_strategy(setup)
         self.totals = dict.fromkeys(TOTALS, 0.0)
         self.failures: list[dict[str, Any]] = []
         self.clients: dict[int, int] = {}  # client of each node
+        self._has_warned = False
 
     def run(self) -> None:
         """All rounds that are still to do, then the reference rows.
@@ -71,22 +73,30 @@ class Federation:
             arrays = self._round(server_round, arrays)
         self.model.save(wire.to_arrays(arrays))
         failures = len(self.failures)
-        self._references(arrays)
+        References(self).complete(arrays)
         if len(self.failures) > failures:  # the last checkpoint is where the summary finds them
             self._commit(self.settings.rounds, arrays)
 
     def _round(self, server_round: int, arrays: ArrayRecord) -> ArrayRecord:
         started = time.perf_counter()
         is_evaluated = self._is_evaluated(server_round)
-        config = ConfigRecord({wire.RUN_DIR: str(self.run_dir), wire.EVALUATE: is_evaluated})
+        scores_clients = is_evaluated and not self.strategy.evaluates_global
+        config = ConfigRecord(
+            {
+                wire.RUN_DIR: str(self.run_dir),
+                wire.EVALUATE: scores_clients,
+                wire.OPEN_SET: self._is_open_set(server_round),
+                wire.SHARES_PRIVATE_PROXIES: self.strategy.shares_private_proxies,
+            }
+        )
         messages = list(self.strategy.configure_train(server_round, arrays, config, self.grid))
         self.progress.round_started(
             server_round, self.settings.rounds, [self.clients[m.metadata.dst_node_id] for m in messages]
         )
+        sent = {self.clients[message.metadata.dst_node_id]: wire.bytes_of(message) for message in messages}
         replies = self.grid.send_and_receive(messages)
-        sent = wire.count_bytes(arrays)
-        answers = self._answers(
-            replies, server_round, "training", lambda c, m, a: self._trained(server_round, c, m, a, sent)
+        answers = self.answers(
+            replies, server_round, "training", lambda c, m, a: self._trained(server_round, c, m, a, sent[c])
         )
         aggregated, means = self.strategy.aggregate_train(server_round, answers)
         if aggregated is None:
@@ -95,6 +105,8 @@ class Federation:
         metrics: dict[str, float] = {"loss": float(means["loss"])} if means and "loss" in means else {}  # type: ignore[arg-type]
         if is_evaluated:
             metrics |= self._evaluate_generic(server_round, aggregated)
+            if self.strategy.evaluates_global:
+                self._score_clients(server_round, aggregated)
         evaluated = time.perf_counter()
         self._time(server_round, "train_phase_seconds", trained - started)
         self._time(server_round, "evaluate_seconds", evaluated - trained)
@@ -103,15 +115,15 @@ class Federation:
         self.progress.round_done(server_round, metrics)
         return aggregated
 
-    def _answers(
+    def answers(
         self,
         replies: Iterable[Message],
         server_round: int,
         stage: str,
-        note: Callable[[int, Mapping[str, Any], Message], None],
+        note: Note,
     ) -> Iterator[Message]:
         """Replies of clients that succeeded, each noted as it passes; a failure stops the run or is listed."""
-        for answer in self._in_order(replies):
+        for answer in self.in_order(replies):
             client = self.clients[answer.metadata.src_node_id]
             if answer.has_error():
                 cause = cause_of(answer)
@@ -124,14 +136,14 @@ class Federation:
             note(client, wire.metrics_of(answer), answer)
             yield answer
 
-    def _in_order(self, replies: Iterable[Message]) -> Iterable[Message]:
+    def in_order(self, replies: Iterable[Message]) -> Iterable[Message]:
         """Replies by rising client. Our grids stream them so; Flower's own gives all of them as they arrived."""
         if isinstance(replies, list):
             return sorted(replies, key=lambda answer: self.clients[answer.metadata.src_node_id])
         return replies
 
     def _trained(self, server_round: int, client: int, metrics: Mapping[str, Any], answer: Message, sent: int) -> None:
-        add, received = self.records.metrics.add, wire.count_bytes(wire.model_of(answer))
+        add, received = self.records.metrics.add, wire.bytes_of(answer)
         for metric, key in (
             ("loss", "loss"),
             ("accuracy", "accuracy"),
@@ -139,6 +151,10 @@ class Federation:
             ("steps", "steps"),
         ):
             add(server_round, "train", client, "", metric, metrics[key])
+        for metric in wire.HARD_NEGATIVES:
+            if metric in metrics:
+                add(server_round, "train", client, "", metric, metrics[metric])
+        self._warn_of_hard_negatives(server_round, client, metrics)
         for metric, value in (("bytes_down", sent), ("bytes_up", received), ("images", metrics["images"])):
             add(server_round, "cost", client, "", metric, value)
             self.totals[metric] += value
@@ -148,71 +164,48 @@ class Federation:
         self.progress.client_done(client, int(metrics["images"]), float(metrics["loss"]))
 
     def _personalized(self, server_round: int, client: int, metrics: Mapping[str, Any]) -> None:
-        scores = ranking_metrics(metrics)
+        scores = score_metrics(metrics)
         if scores:
             self.records.ranking(server_round, "personalized", scores, dataset=self.data.dataset(client), client=client)
             self.records.timing.add(server_round, client, "evaluation_seconds", metrics["evaluation-seconds"])
 
+    def _warn_of_hard_negatives(self, server_round: int, client: int, metrics: Mapping[str, Any]) -> None:
+        """Once in a run: a threshold that keeps none of the public images, or all of them, does nothing."""
+        share = metrics.get("hard_negative_share")
+        if share is None or 0 < share < 100 or self._has_warned or "hard_negatives" not in self.scenario.method.parts:
+            return
+        self._has_warned = True
+        self.progress.message(
+            f"round {server_round}: {share:g} % of the public images are hard negatives of client {client}. "
+            "To keep a fixed share instead: --set method.hard_negatives.select='\"quantile\"'"
+        )
+
     def _evaluate_start(self, arrays: ArrayRecord) -> None:
         self.progress.stage("evaluating the starting model", 0, self.data.num_clients)
         scores = self._evaluate_generic(0, arrays)
-        self._evaluate_clients(0, arrays, lambda client, metrics, _: self._personalized(0, client, metrics))
+        self._score_clients(0, arrays)
         self.progress.round_done(0, scores)
 
-    def _evaluate_clients(
-        self, server_round: int, arrays: ArrayRecord, note: Callable[[int, Mapping[str, Any], Message], None]
-    ) -> None:
-        config = ConfigRecord({wire.RUN_DIR: str(self.run_dir)})
+    def _score_clients(self, server_round: int, arrays: ArrayRecord) -> None:
+        self.evaluate_clients(
+            server_round,
+            arrays,
+            lambda client, metrics, _: self._personalized(server_round, client, metrics),
+            open_set=self._is_open_set(server_round),
+        )
+
+    def evaluate_clients(self, server_round: int, arrays: ArrayRecord, note: Note, *, open_set: bool) -> None:
+        """Score a model on every client's own people."""
+        config = ConfigRecord({wire.RUN_DIR: str(self.run_dir), wire.OPEN_SET: open_set})
         messages = list(self.strategy.configure_evaluate(server_round, arrays, config, self.grid))
         replies = self.grid.send_and_receive(messages)
-        self.strategy.aggregate_evaluate(server_round, self._answers(replies, server_round, "evaluating", note))
+        self.strategy.aggregate_evaluate(server_round, self.answers(replies, server_round, "evaluating", note))
 
     def _evaluate_generic(self, server_round: int, arrays: ArrayRecord) -> dict[str, float]:
-        scores = self.model.evaluate(wire.to_arrays(arrays))
+        scores = self.model.evaluate(wire.to_arrays(arrays), open_set=self._is_open_set(server_round))
         for dataset, metrics in scores.items():
             self.records.ranking(server_round, "generic", metrics, dataset=dataset)
         return {f"generic/{dataset}/mAP": metrics["mAP"] for dataset, metrics in scores.items()}
-
-    def _references(self, arrays: ArrayRecord) -> None:
-        """Rows for orientation: the final global model on each client's people, and each client trained alone."""
-        table = self.records.references
-        rows = table.rows()
-        last = (rows[-1]["reference"], rows[-1]["client"]) if rows else None  # a kill may have cut it short
-        rows = [row for row in rows if (row["reference"], row["client"]) != last]
-        table.keep(rows)
-        finished = {(row["reference"], int(row["client"])) for row in rows}
-
-        def note(reference: str) -> Callable[[int, Mapping[str, Any], Message], None]:
-            def write(client: int, metrics: Mapping[str, Any], _: Message) -> None:
-                for metric, value in ranking_metrics(metrics).items():
-                    table.add(reference, "personalized", client, self.data.dataset(client), metric, value)
-                for key, value in metrics.items():
-                    if key.startswith("generic:"):
-                        metric, dataset = key.split(":", 2)[1:]
-                        table.add(reference, "generic", client, dataset, metric, value)
-                table.commit()
-
-            return write
-
-        everyone = set(range(self.data.num_clients))
-        if any((GLOBAL_MODEL, client) not in finished for client in everyone):
-            table.keep([row for row in table.rows() if row["reference"] != GLOBAL_MODEL])
-            self.progress.stage("evaluating the final model on every client", 0, len(everyone))
-            self._evaluate_clients(self.settings.rounds + 1, arrays, note(GLOBAL_MODEL))
-        left = sorted(client for client in everyone if (LOCAL_ONLY, client) not in finished)
-        if self.scenario.evaluation.local_only and left:
-            self._train_alone(left, note(LOCAL_ONLY))
-
-    def _train_alone(self, clients: list[int], note: Callable[[int, Mapping[str, Any], Message], None]) -> None:
-        title, done = "training every client alone, for reference", self.data.num_clients - len(clients)
-        self.progress.stage(title, done, self.data.num_clients)
-        content = wire.instruction(wire.to_record(self.model.start_arrays), str(self.run_dir), 0)
-        nodes = {client: node for node, client in self.clients.items()}
-        messages = [Message(content, dst_node_id=nodes[client], message_type=wire.LOCAL_ONLY) for client in clients]
-        replies = self.grid.send_and_receive(messages)
-        for _ in self._answers(replies, 0, "training alone", note):
-            done += 1
-            self.progress.stage(title, done, self.data.num_clients)
 
     def _commit(self, server_round: int, arrays: ArrayRecord) -> None:
         """Make this round final: first its rows, then the checkpoint that vouches for them."""
@@ -232,6 +225,10 @@ class Federation:
         every = self.scenario.evaluation.every
         return server_round == self.settings.rounds or (every > 0 and server_round % every == 0)
 
+    def _is_open_set(self, server_round: int) -> bool:
+        when = self.scenario.evaluation.open_set
+        return when == "always" or (when == "last" and server_round in (0, self.settings.rounds))
+
     def _time(self, server_round: int, metric: str, seconds: float) -> None:
         self.records.timing.add(server_round, "", metric, seconds)
         if metric in self.totals:
@@ -243,10 +240,3 @@ class Federation:
 
 
 TOTALS = ("bytes_down", "bytes_up", "images", "training_seconds", "train_phase_seconds", "evaluate_seconds")
-
-
-def ranking_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """The ranking scores among a client's metrics, in the order the tables print them; counts only if none matched."""
-    counts = ("queries", "skipped")
-    names = counts if metrics.get("queries") == 0 else wire.RANKING_METRICS
-    return {metric: metrics[metric] for metric in names if metric in metrics}

@@ -11,20 +11,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from fedreid import run_folder
 from fedreid.atomic import write_atomically
 from fedreid.data.federation import FederationData
 from fedreid.data.locations import cache_folder, data_root
 from fedreid.errors import UserError
-from fedreid.models import build_backbone, load_imagenet_weights
 from fedreid.progress import Progress
 from fedreid.scenario import Scenario, load_scenario, pinned, to_toml
 from fedreid.training import pretrain
 from fedreid.training.device import torch_threads
+from fedreid.training.pretrain import initial_backbone, untrained
+from server.preflight import refuse_data, refuse_settings
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,9 @@ def set_up(run_dir: Path, progress: Progress) -> Setup:
     """
     scenario = load_scenario(run_dir / run_folder.SCENARIO).scenario
     started = time.perf_counter()
+    refuse_settings(scenario)
     data = FederationData.prepare(scenario, run_dir, progress.stage)
+    refuse_data(scenario, data)
     prepared = time.perf_counter()
     path = run_dir / run_folder.SETUP
     if path.exists():  # the start stays what it was, even if the cache that it came from is gone
@@ -104,8 +106,13 @@ def set_up(run_dir: Path, progress: Progress) -> Setup:
 
 def _write_start(scenario: Scenario, run_dir: Path, data: FederationData, progress: Progress) -> dict[str, Any]:
     public, path = data.public, run_dir / run_folder.START
-    if public is None or scenario.pretrain.epochs == 0:
-        _save(path, _initial_backbone(scenario).state_dict())
+    if public is None:
+        _save(path, initial_backbone(scenario).state_dict())
+        return {"epochs": 0, "identities": 0, "images": 0, "from_cache": False}
+    if scenario.pretrain.epochs == 0:
+        start = untrained(scenario, public.num_identities)
+        _save(path, start.backbone_state)
+        _save(run_dir / run_folder.PUBLIC_PROXIES, {"proxies": start.proxies})
         return {"epochs": 0, "identities": 0, "images": 0, "from_cache": False}
     pretrained = pretrain(
         scenario,
@@ -121,13 +128,6 @@ def _write_start(scenario: Scenario, run_dir: Path, data: FederationData, progre
         "images": len(public),
         "from_cache": pretrained.from_cache,
     }
-
-
-def _initial_backbone(scenario: Scenario) -> nn.Module:
-    backbone = build_backbone(scenario.model, generator=torch.Generator().manual_seed(scenario.seed))
-    if scenario.model.weights:
-        load_imagenet_weights(backbone, Path(scenario.model.weights))
-    return backbone
 
 
 def _save(path: Path, tensors: Mapping[str, Tensor]) -> None:

@@ -7,32 +7,19 @@ nothing in common, so only the backbone is averaged.
 
 from __future__ import annotations
 
-from clients.client import TRAINING, Client
-from fedreid.training import TrainingStats, train_epochs
+from clients.client import Client
+from clients.training import train
+from fedreid.training import Classification, TrainingStats
 
 
 def fedavg(client: Client, epochs: int | None = None) -> TrainingStats:
     """Train the received backbone and the client's own proxies for some epochs of SGD.
 
     Args:
-        epochs: instead of the scenario's `method.epochs`.
+        epochs: instead of the scenario's `method.epochs`; a training of its own, with no part in the schedule of the
+            rounds.
     """
-    scenario, method = client.settings, client.settings.method
     proxies = client.proxies()
-    stats = train_epochs(
-        client.model,
-        proxies,
-        client.images,
-        epochs=epochs or method.epochs,
-        batch_size=method.batch_size,
-        learning_rate=method.learning_rate,
-        momentum=method.momentum,
-        weight_decay=method.weight_decay,
-        loss=scenario.loss,
-        augment=scenario.augment,
-        generator=client.generator(TRAINING),
-        device=client.workspace.device,
-        bf16=client.workspace.bf16,
-    )
+    stats = train(client, Classification(client.settings.loss, proxies), epochs=epochs, is_round=epochs is None)
     client.state["proxies"] = proxies.detach()
     return stats

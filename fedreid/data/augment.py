@@ -1,14 +1,15 @@
-"""Random mirroring and shifting of a whole batch, in numpy: the same pixels on every engine and every device."""
+"""Random mirroring, shifting and erasing of a whole batch, in numpy: the same pixels on every engine and device."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from fedreid.data.erasing import erase
 from fedreid.scenario.schema import AugmentSettings
 
 
 def augment(images: np.ndarray, settings: AugmentSettings, generator: np.random.Generator) -> np.ndarray:
-    """Mirror half of the images, and cut each one out of itself padded with black, at a random place.
+    """Mirror half of the images, cut each one out of itself padded with black at a random place, erase some.
 
     Args:
         images: (batch, height, width, 3) uint8; not changed.
@@ -22,6 +23,8 @@ def augment(images: np.ndarray, settings: AugmentSettings, generator: np.random.
     if settings.crop_padding:
         shifts = generator.integers(0, 2 * settings.crop_padding + 1, (2, len(images)), dtype=np.int64)
         images = crop(images, settings.crop_padding, shifts[0], shifts[1])
+    if settings.erasing:
+        images = erase(images, settings.erasing, generator)
     return images
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import shutil
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from fedreid.errors import UserError
+from fedreid.errors import RunError, UserError
 
 LEFTOVER_SECONDS = 24 * 3600  # a draft this old belongs to a run that was killed
 
@@ -19,12 +20,14 @@ def writing(folder: Path, what: str) -> Iterator[None]:
     """Turn failures to write into one clear line.
 
     Raises:
-        UserError: the disk is full, or the folder can't be written.
+        RunError: the disk is full.
+        UserError: the folder can't be written.
     """
     try:
         yield
     except OSError as error:
-        raise UserError(
+        kind = RunError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UserError
+        raise kind(
             f"{folder}: can't write {what}: {error.strerror or error}.\n"
             "  Make room or give permission there, or set data.cache (or FEDREID_CACHE) to another folder."
         ) from error

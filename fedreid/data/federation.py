@@ -59,6 +59,7 @@ class FederationData:
         caches = {name: _decoded(name, scenario, on_progress) for name in scenario.data.sources}
         tables = {name: cache.table for name, cache in caches.items()}
         _refuse_twins(tables)
+        _refuse_copies(caches)
         split = partition(tables, scenario.partition, scenario.seed)
         index = {
             "image_size": list(scenario.data.image_size),
@@ -158,6 +159,18 @@ def _refuse_twins(tables: dict[str, ImageTable]) -> None:
                 "an identity would belong to two clients. Remove one."
             )
         folders[folder] = name
+
+
+def _refuse_copies(caches: dict[str, ImageCache]) -> None:
+    """A copy of a dataset under another path is the same people: a cache is named after the content of its images."""
+    contents: dict[str, str] = {}
+    for name, cache in caches.items():
+        first = contents.setdefault(cache.path.name, name)
+        if first != name:
+            raise UserError(
+                f"data.sources.{name} and data.sources.{first} hold the same images ({cache.table.root} is a copy of "
+                f"{caches[first].table.root}): an identity would belong to two clients. Remove one."
+            )
 
 
 def _decoded(name: str, scenario: Scenario, on_progress: Progress | None) -> ImageCache:

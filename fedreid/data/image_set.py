@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
 SOURCE_STRIDE = 1_000_000_000  # identities of the second source start here, so that two sources never share a number
+
+
+class Images(Protocol):
+    """What training needs of images: how many, of whom, and their pixels."""
+
+    labels: np.ndarray
+    num_identities: int
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: np.ndarray) -> np.ndarray:
+        """Images by position: uint8 (len(indices), height, width, 3), C-contiguous."""
 
 
 class ImageSet:
@@ -52,6 +65,16 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def subset(self, indices: np.ndarray) -> ImageSet:
+        """Some of the images, by position; their labels are counted anew."""
+        return ImageSet(
+            self._caches,
+            self._sources[indices],
+            self._rows[indices],
+            self.identities[indices] - self._sources[indices] * SOURCE_STRIDE,
+            self.cameras[indices],
+        )
+
     def batch(self, indices: np.ndarray) -> np.ndarray:
         """Images by position in this set: uint8 (len(indices), height, width, 3), C-contiguous."""
         rows = self._rows[indices]
@@ -62,4 +85,36 @@ class ImageSet:
         for source in np.unique(sources):
             chosen = sources == source
             images[chosen] = self._caches[source].take(rows[chosen], axis=0)
+        return images
+
+
+class JoinedImages:
+    """A client's images with some public ones behind them; public labels follow the private ones.
+
+    Attributes:
+        labels: (n,) int64: y for the client's identity y, K_i + y for the public identity y.
+        num_identities: K_i + K_g, whether or not a public identity has an image here.
+        num_private: how many images, from the first on, are the client's own.
+    """
+
+    def __init__(self, private: Images, public: Images, chosen: np.ndarray) -> None:
+        """
+        Args:
+            chosen: positions of the public images that take part.
+        """
+        self._private, self._public, self._chosen = private, public, chosen
+        self.labels = np.concatenate([private.labels, private.num_identities + public.labels[chosen]])
+        self.num_identities = private.num_identities + public.num_identities
+        self.num_private = len(private)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batch(self, indices: np.ndarray) -> np.ndarray:
+        """Images by position in the joined set."""
+        is_public = indices >= self.num_private
+        own = self._private.batch(indices[~is_public])
+        images = np.empty((len(indices), *own.shape[1:]), dtype=np.uint8)
+        images[~is_public] = own
+        images[is_public] = self._public.batch(self._chosen[indices[is_public] - self.num_private])
         return images

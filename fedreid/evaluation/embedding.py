@@ -17,11 +17,18 @@ if TYPE_CHECKING:
 
 @torch.inference_mode()
 def embed(
-    model: nn.Module, images: ImageSet, *, batch_size: int, device: torch.device | str, bf16: bool = False
+    model: nn.Module,
+    images: ImageSet,
+    *,
+    batch_size: int,
+    device: torch.device | str,
+    bf16: bool = False,
+    is_unit: bool = True,
 ) -> np.ndarray:
-    """(n, dim) float32 embeddings of unit length, of the images as they are: no augmentation, no mirrored copy.
+    """(n, dim) float32 embeddings, of the images as they are: no augmentation, no mirrored copy.
 
-    The model runs in evaluation mode, and is left in the mode it was in.
+    They have unit length unless `is_unit` is False. The model runs in evaluation mode, and is left in the mode it was
+    in.
     """
     device = torch.device(device)
     was_training = model.training
@@ -32,7 +39,7 @@ def embed(
             rows = np.arange(start, min(start + batch_size, len(images)))
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
                 embeddings = model(to_input(images.batch(rows), device))
-            parts.append(F.normalize(embeddings.float()).cpu())
+            parts.append((F.normalize(embeddings.float()) if is_unit else embeddings.float()).cpu())
     finally:
         model.train(was_training)
     return torch.cat(parts).numpy()

@@ -98,6 +98,7 @@ def identification(
         ValueError: no mated or no non-mated probes, shapes that don't agree, a label that is no column, a score that
             is nan, a rate that isn't between 0 and 1, or an unknown mode.
     """
+    checked_mode(mode)
     mated, strangers = _table(mated_scores, "mated"), _table(non_mated_scores, "non-mated")
     if mated.shape[1] != strangers.shape[1]:
         raise ValueError(f"mated scores are for a gallery of {mated.shape[1]}, non-mated ones of {strangers.shape[1]}")
@@ -118,8 +119,6 @@ def split_own(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.nd
 def at_rates(scores: ProbeScores, fpir: Rates, mode: Mode) -> Identification:
     """`identification` for scores that were reduced to what matters."""
     rates = checked_rates(fpir, "fpir").ravel().tolist()
-    if mode not in get_args(Mode):
-        raise ValueError(f"mode must be one of {', '.join(get_args(Mode))}; found {mode!r}")
     if mode == "standard":
         threshold = thresholds(scores.strangers, rates)
         candidates = np.where(scores.own > scores.others, scores.own, -np.inf)
@@ -141,6 +140,12 @@ def pooled_thresholds(scores: ProbeScores, rates: Sequence[float]) -> dict[float
     best_first = np.sort(scores.pool)[::-1]
     places = {rate: max(1, int(np.ceil(rate * probes - ROUNDING))) - 1 for rate in rates}
     return {rate: float(best_first[place]) if place < len(best_first) else -np.inf for rate, place in places.items()}
+
+
+def checked_mode(mode: str) -> None:
+    """Raises ValueError: no such mode."""
+    if mode not in get_args(Mode):
+        raise ValueError(f"mode must be one of {', '.join(get_args(Mode))}; found {mode!r}")
 
 
 def checked_labels(labels: np.ndarray | Tensor | Sequence[int], probes: int, gallery: int) -> np.ndarray:

@@ -2,42 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from fedreid.evaluation.embedding import embed
+from fedreid.evaluation.open_set import generic_metrics
 from fedreid.evaluation.ranking import Ranking, rank
 
 if TYPE_CHECKING:
     from fedreid.data.image_set import ImageSet
-
-
-def evaluate_generic(
-    model: nn.Module,
-    generic: Mapping[str, tuple[ImageSet, ImageSet]],
-    *,
-    batch_size: int,
-    device: torch.device | str,
-    bf16: bool = False,
-) -> dict[str, Ranking]:
-    """Rank every dataset's queries in its gallery.
-
-    Args:
-        generic: (query, gallery) by dataset.
-    """
-    found = {}
-    for dataset, (query, gallery) in generic.items():
-        query_features, gallery_features = (
-            embed(model, images, batch_size=batch_size, device=device, bf16=bf16) for images in (query, gallery)
-        )
-        found[dataset] = rank(
-            query_features, query.identities, query.cameras, gallery_features, gallery.identities, gallery.cameras
-        )
-    return found
+    from fedreid.scenario import Scenario
 
 
 def rank_own(
@@ -62,3 +37,34 @@ def percent_metrics(ranking: Ranking) -> dict[str, float]:
         "queries": ranking.queries,
         "skipped": ranking.skipped,
     }
+
+
+def search_metrics(
+    query_features: np.ndarray,
+    query: ImageSet,
+    gallery_features: np.ndarray,
+    gallery: ImageSet,
+    scenario: Scenario,
+    *,
+    open_set: bool = False,
+) -> dict[str, float]:
+    """All scores of one query and gallery, in percent, as the scenario wants them.
+
+    Args:
+        open_set: verify and identify as well.
+    """
+    arguments = (
+        query_features, query.identities, query.cameras, gallery_features, gallery.identities, gallery.cameras,
+    )  # fmt: skip
+    metrics = percent_metrics(rank(*arguments))
+    if open_set:
+        metrics |= generic_metrics(
+            *arguments, fars=scenario.evaluation.far, fpirs=scenario.evaluation.fpir, **open_set_options(scenario)
+        )
+    return metrics
+
+
+def open_set_options(scenario: Scenario) -> dict[str, Any]:
+    """How identification is computed: the standard way, or as FedFR's published code does."""
+    faithful = scenario.faithful
+    return {"mode": "pooled" if faithful.pooled_tpir else "standard", "renormalise": not faithful.raw_gallery_mean}

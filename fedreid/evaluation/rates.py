@@ -17,7 +17,10 @@ def checked_rates(rates: Rates, name: str) -> np.ndarray:
     Raises:
         ValueError: a rate that isn't between 0 and 1, or none at all.
     """
-    checked = np.asarray(rates, dtype=np.float64)
+    given = np.asarray(rates)
+    if given.dtype.kind == "f" and given.dtype.itemsize < 8:
+        given = given.astype(str)  # 0.7 in float32 is less than 0.7, and means 0.7
+    checked = given.astype(np.float64)
     if not checked.size:
         raise ValueError(f"expected at least one {name}, found none")
     if not ((checked >= 0) & (checked <= 1)).all():  # false for nan, too

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from fedreid.models.flat import FlatArrays, FlatTensors
 STATISTICS = ("running_mean", "running_var")
 
 
-def shared_tensors(model: nn.Module, batchnorm: str) -> dict[str, Tensor]:
+def shared_tensors(model: nn.Module, batchnorm: str, private_layers: Sequence[str] = ()) -> dict[str, Tensor]:
     """The live tensors that cross between server and clients, by name.
 
     Integer buffers never do: strategies average every array alike, and a mean of counters means nothing.
@@ -23,8 +23,12 @@ def shared_tensors(model: nn.Module, batchnorm: str) -> dict[str, Tensor]:
     Args:
         batchnorm: "average" (everything travels), "local" (no BatchNorm tensor does, as in FedBN, Li et al., ICLR
             2021), or "statistics_local" (scale and shift travel, running statistics stay).
+        private_layers: modules of which nothing travels (FedPer).
+
+    Raises:
+        ValueError: a layer that the model doesn't have, or none left to share.
     """
-    kept = set() if batchnorm == "average" else private_names(model, batchnorm)
+    kept = private_names(model, batchnorm, private_layers)
     return {
         name: tensor
         for name, tensor in model.state_dict(keep_vars=True).items()
@@ -32,15 +36,35 @@ def shared_tensors(model: nn.Module, batchnorm: str) -> dict[str, Tensor]:
     }
 
 
-def private_names(model: nn.Module, batchnorm: str) -> set[str]:
-    """Names of the BatchNorm tensors that stay with each client under this policy."""
+def private_names(model: nn.Module, batchnorm: str, private_layers: Sequence[str] = ()) -> set[str]:
+    """Names of the tensors that stay with each client: BatchNorm's under this policy, and those of private layers.
+
+    Raises:
+        ValueError: a layer that the model doesn't have.
+    """
+    names = layer_names(model, private_layers)
     if batchnorm == "average":
-        return set()
-    names: set[str] = set()
+        return names
     for prefix, module in model.named_modules():
         if isinstance(module, _BatchNorm):
             own = STATISTICS if batchnorm == "statistics_local" else (*STATISTICS, "weight", "bias")
             names |= {f"{prefix}.{name}" for name in own if getattr(module, name, None) is not None}
+    return names
+
+
+def layer_names(model: nn.Module, layers: Sequence[str]) -> set[str]:
+    """Names of the floating-point tensors in some modules of a model.
+
+    Raises:
+        ValueError: a module that the model doesn't have.
+    """
+    modules = dict(model.named_modules())
+    names: set[str] = set()
+    for layer in layers:
+        if not layer or layer not in modules:
+            raise ValueError(f"the backbone has no layer {layer!r}; it has {', '.join(dict(model.named_children()))}")
+        found = modules[layer].state_dict()
+        names |= {f"{layer}.{name}" for name, tensor in found.items() if tensor.is_floating_point()}
     return names
 
 

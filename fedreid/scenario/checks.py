@@ -26,7 +26,8 @@ class Contradictions(ValueError):
 
 def contradictions(scenario: Scenario) -> list[tuple[str, str]]:
     """Pairs (dotted key, what is wrong with it); empty for a scenario that can be run."""
-    return [*_sources(scenario), *_public(scenario), *_clients(scenario), *_network(scenario), *_runtime(scenario)]
+    checks = (_sources, _public, _clients, _method, _network, _runtime)
+    return [found for check in checks for found in check(scenario)]
 
 
 def _sources(scenario: Scenario) -> Iterator[tuple[str, str]]:
@@ -89,8 +90,11 @@ def _public(scenario: Scenario) -> Iterator[tuple[str, str]]:
 def _clients(scenario: Scenario) -> Iterator[tuple[str, str]]:
     partition, fraction = scenario.partition, scenario.federation.fraction
     count = partition.identities_per_client
-    if count == 1:
-        yield "partition.identities_per_client", "= 1 leaves a client nothing to tell apart: use 0, or 2 or more"
+    if count == 1 and not scenario.method.has("public") and scenario.method.name not in ("fedface", "centralised"):
+        yield (
+            "partition.identities_per_client",
+            "= 1 leaves a client nothing to tell apart: use 0, or 2 or more, or a method with public proxies (fedfr)",
+        )
     if count and partition.by != "identity":
         yield "partition.identities_per_client", f"= {count} is for by = 'identity', not for by = {partition.by!r}"
     if partition.by == "camera":
@@ -110,6 +114,21 @@ def _clients(scenario: Scenario) -> Iterator[tuple[str, str]]:
 def _at_least(clients: int) -> str:
     """The smallest fraction, to four digits, that is at least one of `clients`."""
     return f"{-(-10_000 // clients) / 10_000:g}" if clients <= 10_000 else f"{1 / clients:.8f}"
+
+
+def _method(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    method, partition = scenario.method, scenario.partition
+    if method.has("hard_negatives") and not method.has("public"):
+        yield "method.parts", '= [..., "hard_negatives"] chooses among public images: add "public"'
+    if len(set(method.parts)) < len(method.parts):
+        yield "method.parts", f"= {list(method.parts)} names a part twice"
+    if method.has("public") and partition.public_identities == 0 and not partition.public_source:
+        yield (
+            "method.parts",
+            'has "public", but partition.public_identities = 0 and there is no partition.public_source: set one of them',
+        )
+    if scenario.sampling.identities == 1:
+        yield "sampling.identities", "= 1 makes batches of one person, with nobody to tell it apart from: use 2 or more"
 
 
 def _network(scenario: Scenario) -> Iterator[tuple[str, str]]:

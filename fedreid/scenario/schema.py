@@ -281,6 +281,11 @@ class Scenario(Settings):
             raise Contradictions(found)
         return self
 
+    @property
+    def batchnorm(self) -> str:
+        """The BatchNorm policy; FedBN is one by name."""
+        return "local" if self.method.name == "fedbn" else self.federation.batchnorm
+
     def average_epochs(self, clients: int) -> int:
         """Epochs that a client trains in the whole federation on average: what a client that trains alone gets."""
         sampled = max(1, round(clients * self.federation.fraction))

@@ -1,25 +1,24 @@
-"""Plain supervised training of a backbone and class proxies; both pre-training and clients do this."""
+"""Training of a backbone on an objective; pre-training and every client's method do this."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from fedreid.data.augment import augment as augmented
-from fedreid.losses.cosface import cosface_from_cosines, cosines
-from fedreid.scenario.schema import AugmentSettings, LossSettings
+from fedreid.data.image_set import Images
+from fedreid.scenario.schema import AugmentSettings
 from fedreid.training.inputs import to_input
+from fedreid.training.objectives import Batch, Objective
 
-if TYPE_CHECKING:
-    from fedreid.data.image_set import ImageSet
-
+Batches = Callable[[np.random.Generator], list[np.ndarray]]  # rows of each step of an epoch
 Schedule = Callable[[int, int], float]  # (step, steps) -> factor on the learning rate
 
 
@@ -60,90 +59,98 @@ class TrainingDiverged(Exception):
 
 def train_epochs(
     model: nn.Module,
-    proxies: nn.Parameter,
-    images: ImageSet,
+    objective: Objective,
+    images: Images,
     *,
     epochs: int,
     batch_size: int,
     learning_rate: float,
     momentum: float,
     weight_decay: float,
-    loss: LossSettings,
     augment: AugmentSettings,
     generator: np.random.Generator,
     device: torch.device | str,
     bf16: bool = False,
     schedule: Schedule | None = None,
+    batches: Batches | None = None,
+    trained: Sequence[Tensor] | None = None,
+    on_gradient: Callable[[], None] | None = None,
     on_step: Callable[[int, int], None] | None = None,
 ) -> TrainingStats:
-    """SGD on CosFace for some epochs; changes model and proxies in place, and starts without momentum.
+    """SGD on an objective for some epochs; changes the model and the objective's parameters in place.
+
+    Momentum starts at zero, and is forgotten at the end.
 
     Args:
         model: (B, 3, H, W) -> (B, dim), on `device`.
-        proxies: (images.num_identities, dim), on `device`.
+        objective: what is minimised, with the parameters that it has beside the model's.
         generator: order and augmentation; with one thread count the result is the same bit for bit.
-        bf16: run the network in bfloat16 (autocast); the loss stays in float32.
+        bf16: run the network in bfloat16 (autocast); the objective stays in float32.
         schedule: factor on the learning rate; None: constant.
+        batches: makes an epoch's batches, from the generator; None: shuffled images, `batch_size` at once.
+        trained: the model's tensors that are trained; None: all of its parameters.
+        on_gradient: called in each step between the gradient and the change of the weights.
         on_step: called with (steps done, steps) after each step.
 
     Raises:
         TrainingDiverged: the loss became nan or infinite; checked in every step.
-        ValueError: no epoch, fewer than 2 identities, or a number of proxies that isn't the number of identities.
+        ValueError: no epoch, or an objective that doesn't suit the images.
     """
     started = time.perf_counter()
-    _check(epochs, images, proxies)
+    if epochs < 1:
+        raise ValueError(f"epochs must be at least 1, found {epochs}")
+    objective.check(images)
     device = torch.device(device)
-    batches = batch_bounds(len(images), batch_size)
-    steps, step = epochs * len(batches), 0
-    optimiser = torch.optim.SGD(
-        [*model.parameters(), proxies], learning_rate, momentum=momentum, weight_decay=weight_decay, fused=True
-    )
+    batches = batches or partial(shuffled_batches, len(images), batch_size)
+    parameters = [*(model.parameters() if trained is None else trained), *objective.parameters()]
+    optimiser = torch.optim.SGD(parameters, learning_rate, momentum=momentum, weight_decay=weight_decay, fused=True)
     model.train()
+    step = seen = 0
     for epoch in range(epochs):
         is_last, loss_sum, correct = epoch == epochs - 1, 0.0, torch.zeros((), dtype=torch.int64, device=device)
-        order = generator.permutation(len(images))
-        for start, end in batches:
-            chosen = order[start:end]
+        order, in_epoch = batches(generator), 0
+        for number, chosen in enumerate(order):
             inputs = to_input(augmented(images.batch(chosen), augment, generator), device)
             labels = torch.from_numpy(images.labels[chosen]).to(device)
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
                 embeddings = model(inputs)
-            similarity = cosines(embeddings.float(), proxies)
-            objective = cosface_from_cosines(similarity, labels, scale=loss.scale, margin=loss.margin)
-            objective.backward()
-            value = objective.item()
+            loss, similarity = objective(Batch(inputs, embeddings.float(), labels))
+            loss.backward()
+            value = loss.item()
             if not math.isfinite(value):
                 raise TrainingDiverged(step + 1, value)
             if schedule is not None:
-                optimiser.param_groups[0]["lr"] = learning_rate * schedule(step, steps)
+                optimiser.param_groups[0]["lr"] = learning_rate * schedule(
+                    epoch * len(order) + number, epochs * len(order)
+                )
+            if on_gradient is not None:
+                on_gradient()
             optimiser.step()
             optimiser.zero_grad()
             step += 1
+            in_epoch += len(chosen)
             loss_sum += value * len(chosen)
             if is_last:
                 correct += (similarity.argmax(1) == labels).sum()
             if on_step is not None:
-                on_step(step, steps)
-    per_epoch = sum(end - start for start, end in batches)
+                on_step(step, epochs * len(order))
+        seen += in_epoch
     return TrainingStats(
-        steps=steps,
-        images=epochs * per_epoch,
-        loss=loss_sum / per_epoch,
-        accuracy=correct.item() / per_epoch,
+        steps=step,
+        images=seen,
+        loss=loss_sum / in_epoch,
+        accuracy=correct.item() / in_epoch,
         seconds=time.perf_counter() - started,
     )
+
+
+def shuffled_batches(images: int, batch_size: int, generator: np.random.Generator) -> list[np.ndarray]:
+    """Every image once, in random order."""
+    order = generator.permutation(images)
+    return [order[start:end] for start, end in batch_bounds(images, batch_size)]
 
 
 def batch_bounds(images: int, batch_size: int) -> list[tuple[int, int]]:
     """(start, end) of each batch; a last batch of one image, which BatchNorm can't train on, is left out."""
     bounds = [(start, min(start + batch_size, images)) for start in range(0, images, batch_size)]
     return bounds[:-1] if len(bounds) > 1 and bounds[-1][1] - bounds[-1][0] == 1 else bounds
-
-
-def _check(epochs: int, images: ImageSet, proxies: Tensor) -> None:
-    if epochs < 1:
-        raise ValueError(f"epochs must be at least 1, found {epochs}")
-    if images.num_identities < 2:
-        raise ValueError(f"training needs at least 2 identities, found {images.num_identities} in {len(images)} images")
-    if len(proxies) != images.num_identities:
-        raise ValueError(f"{len(proxies)} proxies for {images.num_identities} identities")

@@ -23,6 +23,8 @@ from fedreid.models import build_backbone, load_imagenet_weights
 from fedreid.scenario.schema import Scenario
 from fedreid.training.device import choose_device
 from fedreid.training.epochs import TrainingDiverged, train_epochs
+from fedreid.training.objectives import Classification
+from fedreid.training.sampling import batch_maker
 from fedreid.training.schedule import warmup_cosine
 
 if TYPE_CHECKING:
@@ -88,6 +90,7 @@ def cache_key(scenario: Scenario, images: ImageSet, device: torch.device, bf16: 
         "weights": _file_digest(Path(weights)) if weights else "",
         "loss": scenario.loss.model_dump(mode="json"),
         "augment": scenario.augment.model_dump(mode="json"),
+        "sampling": scenario.sampling.model_dump(mode="json"),
         "pretrain": scenario.pretrain.model_dump(mode="json"),
         "seed": scenario.seed,
         "torch": torch.__version__,
@@ -107,21 +110,17 @@ def _train(
 ) -> dict[str, Tensor]:
     settings = scenario.pretrain
     generator = np.random.default_rng([scenario.seed, PURPOSE])
-    backbone: nn.Module = build_backbone(scenario.model, generator=torch.Generator().manual_seed(scenario.seed))
-    if scenario.model.weights:
-        load_imagenet_weights(backbone, Path(scenario.model.weights))
-    backbone = backbone.to(device)
-    shape = (images.num_identities, scenario.model.embedding_dim)
-    proxies = nn.Parameter(torch.from_numpy((0.01 * generator.standard_normal(shape)).astype(np.float32)).to(device))
+    backbone = initial_backbone(scenario).to(device)
+    proxies = nn.Parameter(initial_proxies(scenario, images.num_identities, generator).to(device))
     if settings.epochs:
         try:
             train_epochs(
                 backbone,
-                proxies,
+                Classification(scenario.loss, proxies),
                 images,
                 **settings.model_dump(),
-                loss=scenario.loss,
                 augment=scenario.augment,
+                batches=batch_maker(scenario.sampling, images.labels),
                 generator=generator,
                 device=device,
                 bf16=bf16,
@@ -136,6 +135,26 @@ def _train(
     return {name: tensor.cpu().contiguous() for name, tensor in backbone.state_dict().items()} | {
         PROXIES: proxies.detach().cpu()
     }
+
+
+def untrained(scenario: Scenario, identities: int) -> Pretrained:
+    """Where training would start: what a scenario without pre-training gets."""
+    proxies = initial_proxies(scenario, identities, np.random.default_rng([scenario.seed, PURPOSE]))
+    return Pretrained(initial_backbone(scenario).state_dict(), proxies, from_cache=False, seconds=0.0)
+
+
+def initial_backbone(scenario: Scenario) -> nn.Module:
+    """A random backbone, or one with the scenario's ImageNet weights, on the CPU."""
+    backbone: nn.Module = build_backbone(scenario.model, generator=torch.Generator().manual_seed(scenario.seed))
+    if scenario.model.weights:
+        load_imagenet_weights(backbone, Path(scenario.model.weights))
+    return backbone
+
+
+def initial_proxies(scenario: Scenario, identities: int, generator: np.random.Generator) -> Tensor:
+    """(identities, dim) from N(0, 0.01^2)."""
+    shape = (identities, scenario.model.embedding_dim)
+    return torch.from_numpy((0.01 * generator.standard_normal(shape)).astype(np.float32))
 
 
 def _read(path: Path) -> dict[str, Tensor] | None:

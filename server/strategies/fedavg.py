@@ -96,7 +96,8 @@ class FedAvg(Strategy):
         rows = [wire.metrics_of(answer) for answer in replies]
         if not rows:
             return None
-        return MetricRecord({key: float(np.mean([row[key] for row in rows])) for key in rows[0]})
+        common = [key for key in rows[0] if all(key in row for row in rows)]  # a rate may be too small for one of them
+        return MetricRecord({key: float(np.mean([row[key] for row in rows])) for key in common})
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """What the strategy carries from round to round, as arrays and as JSON values; FedAvg carries nothing."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +24,6 @@ from server.strategies.fedavg import FedAvg
 
 logger = logging.getLogger(__name__)
 
-NAME = "proxies"  # of the one array in the record
 MOMENTUM, WEIGHT_DECAY = 0.9, 5e-4  # of the server's SGD, as on the clients
 
 
@@ -65,7 +64,7 @@ class FedFace(FedAvg):
             own = self.proxies.get(clients[message.metadata.dst_node_id])
             if own is not None:
                 content = RecordDict({wire.ARRAYS: arrays, wire.CONFIG: config})
-                content[wire.PRIVATE_PROXIES] = wire.to_record({NAME: own})
+                content[wire.PRIVATE_PROXIES] = wire.to_record({wire.PROXIES: own})
                 message.content = content
         return messages
 
@@ -100,10 +99,10 @@ class FedFace(FedAvg):
     def _collected(self, replies: Iterable[Message]) -> Iterator[Message]:
         for answer in replies:
             client = self._client(answer)
-            if wire.PRIVATE_PROXIES not in answer.content:
+            rows = wire.private_proxies_of(answer)
+            if rows is None:
                 raise RunError(f"client {client} sent no proxies: method.name = 'fedface' needs those of every client.")
-            record = cast(ArrayRecord, answer.content[wire.PRIVATE_PROXIES])
-            self.proxies[client] = wire.to_arrays(record)[NAME].copy()  # not a view that keeps a worker's memory
+            self.proxies[client] = rows
             yield answer
 
     def _check_dimensions(self) -> None:
@@ -125,7 +124,7 @@ def spread_out(proxies: Mapping[int, np.ndarray], settings: FedFaceSettings) -> 
     clients = sorted(proxies)
     counts = [len(proxies[client]) for client in clients]
     if sum(counts) < 2:
-        return dict(proxies)
+        return {client: rows.copy() for client, rows in proxies.items()}
     rows = torch.from_numpy(np.concatenate([proxies[client] for client in clients])).requires_grad_()
     optimiser = torch.optim.SGD([rows], settings.learning_rate, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
     for _ in range(settings.steps):

@@ -25,6 +25,7 @@ from fedreid.models.sharing import copy_arrays, load_tensors, shared_tensors
 from fedreid.scenario.method_schema import FedPavSettings
 from fedreid.training.calibration import recalibrate_batchnorm
 from fedreid.training.device import torch_threads
+from fedreid.training.epochs import batch_bounds
 from fedreid.training.inputs import to_input
 from server.strategies.fedavg import FedAvg
 from server.strategies.flower_records import with_result
@@ -42,10 +43,12 @@ class FedPavDistillation(FedAvg):
     again. Each client's model embeds the public set when its reply arrives and is dropped: memory holds one model and
     one feature for each public image, however many clients there are.
 
-    The authors' code asks all models for each batch, in training mode, and takes the mean square over batch and
-    features of the student's raw feature. Here features have unit length on both sides, since only their direction is
-    ever used; squares are summed over the features, or the rate would have to grow with their number; and BatchNorm
-    keeps the statistics that clients measured on their people instead of drifting to the public ones.
+    The authors' code asks all clients' models for each batch, runs the mean model in training mode, and takes the mean
+    square over batch and features between its raw feature and the teacher. Here features have unit length on both
+    sides, since only their direction is ever used; and squares are summed over the features, or the rate would have to
+    grow with their number. BatchNorm keeps the statistics that clients measured on their people, or a few batches of
+    public people would replace them. Only where statistics stay with clients, and are measured again for every
+    evaluation, batches are normalised by their own, as the result will be.
 
     Args:
         build: a backbone with the run's starting weights.
@@ -141,14 +144,13 @@ class FedPavDistillation(FedAvg):
             parameters, self.settings.distillation_learning_rate,
             momentum=MOMENTUM, weight_decay=WEIGHT_DECAY, nesterov=True,
         )  # fmt: skip
-        self.model.eval()  # the statistics stay; nothing else in a backbone depends on the mode
-        total = 0.0
+        self.model.train(self.batchnorm != "average")
+        bounds, total = batch_bounds(len(self.public), self.batch_size), 0.0
         for _ in range(self.settings.distillation_epochs):
             total, order = 0.0, generator.permutation(len(self.public))
-            for start in range(0, len(order), self.batch_size):
-                chosen = order[start : start + self.batch_size]
-                total += len(chosen) * self._train_on(chosen, teacher, optimiser)
-        return total / len(self.public)
+            for start, end in bounds:
+                total += (end - start) * self._train_on(order[start:end], teacher, optimiser)
+        return total / bounds[-1][1]
 
     def _train_on(self, chosen: np.ndarray, teacher: Tensor, optimiser: torch.optim.Optimizer) -> float:
         inputs = to_input(self.public.batch(chosen), self.device)

@@ -121,16 +121,20 @@ class WholeCohort(FedAvg):
         """Whether this array is left out of the strategy, and is the weighted mean instead."""
         return self.name == "qfedavg" and is_statistic(name)
 
-    def _copied(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """What Flower gets of a model, in the order of the names that were sent: it may pair arrays by position.
+    def _aggregated_names(self) -> list[str]:
+        return sorted(name for name in self._sent if not self._is_averaged(name))
 
-        Always copies: Flower writes into some, and parallel workers want the memory of their replies back.
+    def _copied(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """What Flower gets of a model, by rising name: it pairs arrays by position, and sums over them in their order.
+
+        A resumed run may have another order. Always copies: Flower writes into some, and parallel workers want the
+        memory of their replies back.
         """
         if arrays.keys() != self._sent.keys():
             raise ValueError(f"arrays differ from those that were sent: {sorted(arrays.keys() ^ self._sent.keys())}")
         if self.name in SELECTING:
-            return {name: np.asarray(arrays[name] - sent) for name, sent in self._sent.items()}
-        return {name: arrays[name].copy() for name in self._sent if not self._is_averaged(name)}
+            return {name: np.asarray(arrays[name] - self._sent[name]) for name in sorted(self._sent)}
+        return {name: arrays[name].copy() for name in self._aggregated_names()}
 
     def _check(self, server_round: int, clients: int) -> None:
         for key, text in requirements(self.name, self.settings, clients):
@@ -142,7 +146,7 @@ class WholeCohort(FedAvg):
         chosen = partial(_note_chosen, server_round, self.name)
         strategy = _flower_strategy(self.name, self.settings, len(replies), self.client_learning_rate, chosen)
         if isinstance(strategy, QFedAvg):
-            strategy.current_arrays = LentRecord({n: array for n, array in self._sent.items() if not is_statistic(n)})
+            strategy.current_arrays = LentRecord({name: self._sent[name] for name in self._aggregated_names()})
         with np.errstate(over="ignore", invalid="ignore"):  # an attacker's numbers may; nobody is near to infinity
             record, _ = strategy.aggregate_train(server_round, replies)
         emptied(replies)
@@ -183,6 +187,6 @@ def _flower_strategy(
 
 def _note_chosen(server_round: int, name: str, contents: list[RecordDict], _: str) -> MetricRecord:
     """Flower asks for the mean metrics of the clients it chose: the one place that tells who they are."""
-    clients = sorted(int(cast(MetricRecord, content[wire.METRICS])[wire.CLIENT]) for content in contents)
+    clients = sorted(cast(int, cast(MetricRecord, content[wire.METRICS])[wire.CLIENT]) for content in contents)
     logger.info("round %d: %s chose clients %s", server_round, name, ", ".join(map(str, clients)))
     return MetricRecord()

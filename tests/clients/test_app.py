@@ -53,6 +53,7 @@ def started_from(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, torch.Tensor
         return method(client, epochs)
 
     monkeypatch.setitem(METHODS, "fedavg", watched)
+    monkeypatch.setattr("clients.app.fedavg", watched)
     return seen
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fedreid.evaluation import Ranking, embed, evaluate_generic, percent_metrics, rank, rank_own
+from fedreid.evaluation import Ranking, embed, generic_metrics, percent_metrics, rank, rank_own, search_metrics
 from fedreid.models import build_backbone
+from fedreid.scenario import Scenario
 from tests.evaluation.oracle import rank_by_sorting
 from tests.training.made_up import MODEL, made_up_images
 
@@ -39,11 +40,16 @@ def test_agrees_with_leaving_each_image_out_by_hand():
     )
 
 
-def test_generic_sets_are_ranked_by_name():
+def test_a_query_and_a_gallery_get_all_scores():
+    scenario = Scenario(data={"sources": {"s": {"format": "synthetic"}}}, evaluation={"far": (0.1,), "fpir": (0.5,)})
     model, query, gallery = build_backbone(MODEL), made_up_images(each=2), made_up_images(each=6, seed=1)
-    found = evaluate_generic(model, {"a": (query, gallery), "b": (gallery, query)}, batch_size=5, device="cpu")
-    sides = [(embed(model, s, batch_size=5, device="cpu"), s.identities, s.cameras) for s in (query, gallery)]
-    assert found == {"a": rank(*sides[0], *sides[1]), "b": rank(*sides[1], *sides[0])}
+    features = [embed(model, images, batch_size=5, device="cpu") for images in (query, gallery)]
+    found = search_metrics(features[0], query, features[1], gallery, scenario)
+    sides = [(one, s.identities, s.cameras) for one, s in zip(features, (query, gallery), strict=True)]
+    assert found == percent_metrics(rank(*sides[0], *sides[1]))
+    both = search_metrics(features[0], query, features[1], gallery, scenario, open_set=True)
+    assert both == found | generic_metrics(*sides[0], *sides[1], fars=(0.1,), fpirs=(0.5,))
+    assert {"TAR@FAR=1e-1", "TPIR@FPIR=5e-1"} <= both.keys()
 
 
 def test_percent():

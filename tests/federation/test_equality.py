@@ -114,14 +114,14 @@ def test_kill_9_in_round_2_and_resume_gives_the_same_bits(
 def test_a_run_killed_while_its_references_are_made_resumes(
     scenario: Path, tmp_path: Path, final_files: Files, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from server.rounds import Federation
+    from server.references import References
 
-    def stop(self: Federation, clients: list[int], note: object) -> None:
+    def stop(self: References, *_: object) -> None:
         raise KeyboardInterrupt
 
     out = tmp_path / "references"
     with monkeypatch.context() as patch:
-        patch.setattr(Federation, "_train_alone", stop)
+        patch.setattr(References, "_train", stop)
         with pytest.raises(fedreid.Interrupted):
             fedreid.run(scenario, out=out)
     assert_same(final_files(fedreid.resume(out).run_dir), whole)

@@ -8,9 +8,13 @@ import numpy as np
 from flwr.app import ConfigRecord, Message
 
 from fedreid import wire
+from fedreid.scenario.schema import AggregationSettings
 from fedreid.simulation.grid import FIRST_CLIENT_NODE
 from fedreid.simulation.serial import SerialGrid
 from server.strategies.fedavg import FedAvg
+from server.strategies.server_optimisers import NAMES as OPTIMISERS
+from server.strategies.server_optimisers import ServerOptimiser
+from server.strategies.whole_cohort import WholeCohort
 from tests.messages import sent
 from tests.server.toy import toy_app
 
@@ -52,3 +56,16 @@ def answers(values: Sequence[float], images: Sequence[float] | None = None) -> l
     return [
         answer(theta(value), i, images=weight) for i, (value, weight) in enumerate(zip(values, weights, strict=True))
     ]
+
+
+def strategy(name: str, **settings: float) -> FedAvg:
+    """One of Flower's, with these settings; the clients' learning rate is 0.1."""
+    chosen = AggregationSettings.model_validate(settings)
+    if name in OPTIMISERS:
+        return ServerOptimiser(name, chosen, nodes=NODES)
+    return WholeCohort(name, chosen, client_learning_rate=0.1, nodes=NODES)
+
+
+def value(model: Model) -> float:
+    """The only number of a model."""
+    return model["theta"].item()

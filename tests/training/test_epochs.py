@@ -13,7 +13,7 @@ from fedreid.data.augment import augment
 from fedreid.losses import cosface
 from fedreid.models import build_backbone
 from fedreid.scenario.schema import AugmentSettings, LossSettings
-from fedreid.training import TrainingDiverged, TrainingStats, to_input, train_epochs
+from fedreid.training import Classification, TrainingDiverged, TrainingStats, to_input, train_epochs
 from fedreid.training.epochs import batch_bounds
 from tests.training.made_up import MODEL, made_up_images
 
@@ -28,9 +28,9 @@ def new_model(seed: int = 0, identities: int = 4) -> tuple[nn.Module, nn.Paramet
 def train(model, proxies, images=None, **changes) -> TrainingStats:
     settings = {
         "epochs": 2, "batch_size": 8, "learning_rate": 0.05, "momentum": 0.9, "weight_decay": 5e-4,
-        "loss": LOSS, "augment": AUGMENT, "generator": np.random.default_rng(3), "device": "cpu",
+        "augment": AUGMENT, "generator": np.random.default_rng(3), "device": "cpu",
     }  # fmt: skip
-    return train_epochs(model, proxies, images or made_up_images(), **(settings | changes))
+    return train_epochs(model, Classification(LOSS, proxies), images or made_up_images(), **(settings | changes))
 
 
 def states(model: nn.Module, proxies: nn.Parameter) -> list[torch.Tensor]:

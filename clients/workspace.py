@@ -64,8 +64,11 @@ class Workspace:
         """Phi, the class proxies of the public identities, which travel beside the backbone; {} where they don't.
 
         They are (public identities, dim) under one name, resident like the model.
+
+        Raises:
+            UserError: the method needs public images, and there are none.
         """
-        if not self.scenario.method.has("public"):
+        if not self.scenario.method.has("public") or not len(self.public):
             return {}
         start = load_file(self.run_dir / run_folder.PUBLIC_PROXIES)["proxies"]
         return {wire.PUBLIC_PROXIES: nn.Parameter(start.to(self.device))}

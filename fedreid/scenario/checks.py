@@ -125,7 +125,7 @@ def _method(scenario: Scenario) -> Iterator[tuple[str, str]]:
     if method.has("public") and partition.public_identities == 0 and not partition.public_source:
         yield (
             "method.parts",
-            'has "public", but partition.public_identities = 0 and there is no partition.public_source: set one of them',
+            'has "public", but partition.public_identities = 0 and no public_source: set one of them',
         )
     if scenario.sampling.identities == 1:
         yield "sampling.identities", "= 1 makes batches of one person, with nobody to tell it apart from: use 2 or more"

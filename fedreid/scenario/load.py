@@ -106,7 +106,7 @@ def _unknown(names: tuple[str, ...], tree: Tree) -> str:
     if owners := [each for each, other in FORMATS.items() if name in other.model_fields and model in FORMATS.values()]:
         found = f"{found} It belongs to format {' or '.join(owners)}, not to {format_at(names, tree)}."
     elif close := nearest(names, tree):
-        others = f" There is also {' and '.join(close[1:])}." if close[1:] else ""
+        others = f" There is also {', '.join(close[1:])}." if close[1:] else ""
         return f"{found} Did you mean {close[0]}?{others}"
     return f"{found} There are: {', '.join(model.model_fields)}." if model else found
 

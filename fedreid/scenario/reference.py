@@ -37,10 +37,17 @@ def reference_markdown() -> str:
     for name, field in Scenario.model_fields.items():
         if (model := section_of(field)) is None:
             continue
-        pages.append(_section(name, model))
+        pages += _sections(name, model)
         if name == "data":
             pages += [_section(f'data.sources.NAME, format = "{each}"', model) for each, model in FORMATS.items()]
     return "\n".join(pages)
+
+
+def _sections(title: str, model: type[Settings]) -> list[str]:
+    """A section and the sections in it."""
+    inner = {name: section_of(field) for name, field in model.model_fields.items()}
+    below = [page for name, each in inner.items() if each for page in _sections(f"{title}.{name}", each)]
+    return [_section(title, model), *below]
 
 
 def _section(title: str, model: type[Settings]) -> str:

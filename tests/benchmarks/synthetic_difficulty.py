@@ -87,8 +87,9 @@ def network(images: Site | None, epochs: int) -> nn.Module:
     start = 0.01 * rng.standard_normal((images.train.num_identities, MODEL.embedding_dim))
     proxies = nn.Parameter(torch.from_numpy(start.astype(np.float32)))
     train_epochs(
-        model, Classification(LossSettings(), proxies), images.train, epochs=epochs, batch_size=32, learning_rate=0.05, momentum=0.9, weight_decay=5e-4,
-        augment=AugmentSettings(), generator=rng, device="cpu", schedule=warmup_cosine,
+        model, Classification(LossSettings(), proxies), images.train, epochs=epochs, batch_size=32,
+        learning_rate=0.05, momentum=0.9, weight_decay=5e-4, augment=AugmentSettings(), generator=rng, device="cpu",
+        schedule=warmup_cosine,
     )  # fmt: skip
     return model
 

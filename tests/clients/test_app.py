@@ -175,13 +175,13 @@ def test_training_alone_starts_from_the_model_without_private_state_and_sends_no
 def test_random_numbers_depend_on_seed_purpose_client_and_round_only(new_run: NewRun) -> None:
     space = Workspace(new_run())
     draw = {
-        (purpose, index, server_round): Client(index, server_round, space, space.model).generator(purpose).random()
+        (purpose, index, server_round): Client(index, server_round, space, space.model, {}).generator(purpose).random()
         for purpose in (1, 2)
         for index in range(CLIENTS)
         for server_round in (1, 2)
     }
     assert len(set(draw.values())) == len(draw)
-    again = Client(2, 1, space, space.model).generator(1).random()
+    again = Client(2, 1, space, space.model, {}).generator(1).random()
     assert again == draw[1, 2, 1] == np.random.default_rng([0, 1, 2, 1]).random()
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 from fedreid.data import cache_entry
 from fedreid.data.cache import ImageCache, build_cache, open_cache
 from fedreid.data.tables import ImageTable, image_table
-from fedreid.errors import UserError
+from fedreid.errors import RunError, UserError
 from tests.data.pictures import HEIGHT, WIDTH, pixels, save, table_of
 
 SIZE = (HEIGHT, WIDTH)
@@ -213,7 +213,7 @@ def test_a_full_disk_is_one_clear_error_and_leaves_nothing(tmp_path: Path, monke
     table = table_of(tmp_path, 4)
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(
-        UserError, match=r"/cache: can't write the decoded images of site \(0 MB\): No space left"
+        RunError, match=r"/cache: can't write the decoded images of site \(0 MB\): No space left"
     ) as found:
         build_cache(table, SIZE, tmp_path / "cache")
     assert "data.cache (or FEDREID_CACHE)" in str(found.value)

@@ -141,6 +141,16 @@ def test_a_sample_unlike_the_rest_changes_nothing(seed, ties, floor):
         assert verify_embeddings(pairs, RATES) == expected
 
 
+def test_a_floor_within_rounding_of_the_last_place_is_too_high():
+    # One impostor at 60 degrees, one at 90. A floor of .4999999 keeps the first, but had the second been exactly as
+    # high, rounding in float32 might have left it out.
+    pairs = own_pairs([[1.0, 0.0], [1.0, 0.0]], [1, 1], [[0.5, np.sqrt(0.75)], [0.0, 1.0]])
+    highest = highest_impostors.Highest(pairs.impostors_in, 2, (64, 100))  # each of both images has it
+    assert not highest.gather(0.4999999)
+    assert highest.gather(0.499)
+    assert highest.exact(1) == (0.5, 0)
+
+
 def test_counting_finds_the_same_scores_as_sorting():
     own, ids, others = larger_set()
     pairs = own_pairs(own[:40], ids[:40], others[:200])

@@ -57,7 +57,7 @@ def test_settings_are_frozen(tmp_path: Path) -> None:
         (
             "[federation]\nepochs = 2",
             "shop.toml: [federation] epochs is not a setting. "
-            "Did you mean method.epochs? There is also pretrain.epochs.",
+            "Did you mean method.epochs? There is also method.ditto.epochs, pretrain.epochs, adaptation.epochs.",
         ),
         (
             "[federation]\nimage_size = 2",
@@ -66,7 +66,8 @@ def test_settings_are_frozen(tmp_path: Path) -> None:
         ("[metod]\nepochs = 2", "shop.toml: [metod] is not a section. Did you mean method?"),
         (
             "[loss]\nzzz = 2",
-            "shop.toml: [loss] zzz is not a setting. There are: scale, margin.",
+            "shop.toml: [loss] zzz is not a setting. There are: scale, margin, label_smoothing, triplet, "
+            "triplet_weight, triplet_margin.",
         ),
         (
             "[data.sources.people]\nidentites = 3",

@@ -1,0 +1,121 @@
+"""Every method and every strategy, from the scenario to the report, and the same on both engines and after a stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import fedreid
+from fedreid.progress import Progress
+
+Files = Callable[[Path], dict[str, bytes]]
+SHORT = ("federation.rounds=2", "evaluation.local_only=false")
+METHODS = {
+    "fedfr": ("method.name=fedfr", "method.hard_negatives.select=quantile", "method.hard_negatives.quantile=0.5"),
+    "fedfr_cosface": ("method.name=fedfr", "method.branch.loss=cosface", "method.hard_negatives.threshold=0.1"),
+    "fedprox": ("method.name=fedprox",),
+    "moon": ("method.name=moon",),
+    "fedper": ("method.name=fedper",),
+    "fedrep": ("method.name=fedrep",),
+    "fedbn": ("method.name=fedbn",),
+    "ditto": ("method.name=ditto",),
+    "fedpav_weights": ("method.name=fedpav", "method.fedpav.weights=cosine_distance"),
+    "fedpav_distillation": ("method.name=fedpav", "method.fedpav.distillation=true"),
+    "fedface": ("method.name=fedface",),
+    "local_only": ("method.name=local_only",),
+    "centralised": ("method.name=centralised",),
+}
+STRATEGIES = (
+    "fedavgm", "fedadam", "fedyogi", "fedadagrad", "qfedavg", "fedmedian", "fedtrimmedavg", "krum", "multikrum",
+    "bulyan",
+)  # fmt: skip
+
+
+class StopInRound(Progress):
+    """Presses Ctrl-C when the first client of a round is done."""
+
+    def __init__(self, number: int) -> None:
+        self.number, self.round = number, 0
+
+    def round_started(self, round: int, rounds: int, clients: object) -> None:
+        self.round = round
+
+    def client_done(self, client: int, images: int, loss: float) -> None:
+        if self.round == self.number:
+            raise KeyboardInterrupt
+
+
+def same(found: dict[str, bytes], expected: dict[str, bytes]) -> None:
+    assert found.keys() == expected.keys()
+    assert [name for name, content in found.items() if content != expected[name]] == []
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_stopped_run_of_every_method_ends_with_the_same_bits(
+    method: str, scenario: Path, tmp_path: Path, final_files: Files
+) -> None:
+    overrides = [*SHORT, *METHODS[method]]
+    whole = fedreid.run(scenario, out=tmp_path / "whole", overrides=overrides)
+    with pytest.raises(fedreid.Interrupted):
+        fedreid.run(scenario, out=tmp_path / "stopped", overrides=overrides, progress=StopInRound(2))
+    same(final_files(fedreid.resume(tmp_path / "stopped").run_dir), final_files(whole.run_dir))
+    assert {"generic/tiny/mAP", "personalized/tiny/mAP"} <= whole.summary["final"].keys()
+    assert whole.report.exists()
+
+
+@pytest.mark.parametrize("method", ["fedfr", "fedface", "ditto", "centralised"])
+def test_ray_gives_the_bits_of_the_serial_engine(
+    method: str, scenario: Path, tmp_path: Path, final_files: Files
+) -> None:
+    overrides = [*SHORT, *METHODS[method]]
+    serial = fedreid.run(scenario, out=tmp_path / "serial", overrides=overrides)
+    both = [*overrides, "runtime.workers=2"]
+    parallel = fedreid.run(scenario, out=tmp_path / "ray", engine="ray", overrides=both)
+    same(final_files(parallel.run_dir), final_files(serial.run_dir))
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_flower_strategy_works_with_fedfr_and_its_proxies(
+    strategy: str, scenario: Path, tmp_path: Path, final_files: Files
+) -> None:
+    overrides = [*SHORT, *METHODS["fedfr"], f"federation.strategy={strategy}", "evaluation.open_set=never"]
+    overrides += ["aggregation.trim=0.34"]  # of three clients, one at each end
+    whole = fedreid.run(scenario, out=tmp_path / "whole", overrides=overrides)
+    with pytest.raises(fedreid.Interrupted):
+        fedreid.run(scenario, out=tmp_path / "stopped", overrides=overrides, progress=StopInRound(2))
+    same(final_files(fedreid.resume(tmp_path / "stopped").run_dir), final_files(whole.run_dir))
+
+
+def test_without_its_parts_fedfr_is_fedavg(scenario: Path, tmp_path: Path) -> None:
+    runs = [
+        fedreid.run(scenario, out=tmp_path / name, overrides=[*SHORT, *overrides])
+        for name, overrides in (("fedavg", ["method.name=fedavg"]), ("fedfr", ["method.name=fedfr", "method.parts=[]"]))
+    ]
+    first, second = ((run.run_dir / "metrics.csv").read_bytes() for run in runs)
+    assert first == second
+    first, second = ((run.run_dir / "model.safetensors").read_bytes() for run in runs)
+    assert first == second
+
+
+def test_two_stage_personalization_gives_reference_rows(scenario: Path, tmp_path: Path) -> None:
+    overrides = [
+        *SHORT, 'adaptation.methods=["fine_tune", "distillation"]', "adaptation.epochs=1", "method.name=fedfr",
+        'method.parts=["public"]',
+    ]  # fmt: skip
+    result = fedreid.run(scenario, out=tmp_path / "run", overrides=overrides)
+    rows = result.references
+    assert set(rows.reference) == {"global_model", "fine_tune", "distillation"}
+    assert rows[rows.metric == "mAP"].groupby("reference").size().to_dict() == dict.fromkeys(set(rows.reference), 3)
+
+
+def test_the_branch_and_the_model_without_it_are_scored_after_the_last_round(scenario: Path, tmp_path: Path) -> None:
+    result = fedreid.run(scenario, out=tmp_path / "run", overrides=[*SHORT, *METHODS["fedfr"]])
+    rows = result.metrics[(result.metrics.scope == "personalized") & (result.metrics["round"] == 2)]
+    names = set(rows.metric)
+    assert {"mAP", "local_model/mAP", "impostor_pairs", "local_model/impostor_pairs"} <= names
+    kept = result.metrics[result.metrics.metric == "hard_negative_share"]
+    assert len(kept) == 2 * 3, "each client in each round"
+    assert isinstance(kept, pd.DataFrame)

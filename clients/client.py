@@ -29,11 +29,12 @@ class Client:
     Attributes:
         index: which client, from 0.
         round: the server's round, from 1.
-        model: the backbone with this round's global weights in it; trained in place. What it is when the method
-            returns is the client's own model, which is evaluated on the client's own people.
+        model: the backbone with this round's global weights in it; trained in place. What is here when the method
+            returns is the client's own model, which is evaluated on the client's own people: a method that has a
+            personal model beside the resident one puts it here.
         received: the server's arrays, by name; read-only.
         state: private tensors by name; a method reads and writes it, the app saves it.
-        update: what is sent back, if that isn't what travels of `model` when the method returns.
+        update: what is sent back, if that isn't what travels of the resident model when the method returns.
         reported: further scalars for the server; their names are on the list in `fedreid.wire`.
         branch: what stands behind the model when it is evaluated on the client's own people.
         given_proxies: FedFace only: the client's own proxies as the server spread them out.

@@ -37,7 +37,7 @@ class PublicFeatures:
         self.images, self.embed = images, embed
 
     def array(self) -> np.ndarray:
-        """(images, dim) float32, read-only."""
+        """(images, dim) float32, in this process's memory."""
         parts = range(-(-self.images // PART_IMAGES))
         self._forget_others()
         self.folder.mkdir(parents=True, exist_ok=True)

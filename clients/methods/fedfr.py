@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from clients.client import Client
@@ -25,6 +24,8 @@ from fedreid.models.branch import Branch
 from fedreid.scenario.method_schema import BranchSettings
 from fedreid.training import Batch, Classification, TrainingStats
 from fedreid.training.epochs import Batches, shuffled_batches
+
+BRANCH = "branch."  # in front of its tensors' names in the private state
 
 
 def fedfr(client: Client) -> TrainingStats:
@@ -44,7 +45,7 @@ def fedfr(client: Client) -> TrainingStats:
     client.state["proxies"] = proxies.detach()
     if branch is not None:
         client.branch = branch
-        client.state |= {f"branch.{name}": tensor.detach() for name, tensor in branch.state_dict().items()}
+        client.state |= {BRANCH + name: tensor.detach() for name, tensor in branch.state_dict().items()}
     if method.has("contrastive"):
         Contrast.keep(client)
     return stats
@@ -129,19 +130,20 @@ def whole_batches(images: int, batch_size: int, generator: np.random.Generator) 
 
 def _branch(client: Client, proxies: Tensor, images: Images) -> Branch:
     """The client's branch as its last round left it, or a new one."""
-    settings = client.settings.method.branch
-    bias = 0.0
-    if settings.bias == "balanced" and settings.loss == "binary":
-        positives = len(client.images) / len(proxies)
-        bias = balanced_bias(
-            positives, len(images) - positives, scale=settings.scale, margin=settings.margin,
-            balance=settings.balance, exponent=settings.exponent,
-        )  # fmt: skip
-    branch = Branch(proxies, bias)
-    saved = {name: client.state.get(f"branch.{name}") for name in branch.state_dict()}
-    with torch.no_grad():
-        for name, tensor in branch.state_dict().items():
-            kept = saved[name]
-            if kept is not None:
-                tensor.copy_(kept)
+    saved = {name[len(BRANCH) :]: tensor for name, tensor in client.state.items() if name.startswith(BRANCH)}
+    branch = Branch(proxies, 0.0 if saved else _first_bias(client, len(proxies), len(images)))
+    if saved:
+        branch.load_state_dict(saved)
     return branch
+
+
+def _first_bias(client: Client, identities: int, images: int) -> float:
+    settings = client.settings.method.branch
+    positives = len(client.images) / identities
+    negatives = images - positives
+    if settings.bias == "zeros" or settings.loss != "binary" or not negatives:  # one person, and no stranger to meet
+        return 0.0
+    return balanced_bias(
+        positives, negatives, scale=settings.scale, margin=settings.margin,
+        balance=settings.balance, exponent=settings.exponent,
+    )  # fmt: skip

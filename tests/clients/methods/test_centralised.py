@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from clients.client import Client
 from clients.methods.centralised import centralised
 from clients.workspace import workspace
 from fedreid import run_folder, wire
@@ -99,8 +100,6 @@ def test_class_means_are_those_of_all_private_people(new_run: NewRun) -> None:
     proxies = kept_by(run_dir, 0, 1)["proxies"].numpy()
     space = workspace(str(run_dir))
     space.receive(start_of(run_dir), {})
-    from clients.client import Client
-
     means = [Client(index, 1, space, space.model, {}).class_means() for index in range(CLIENTS)]
     found, expected = (np.sort(rows, axis=0) for rows in (proxies, np.concatenate(means)))
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from clients.methods.local_only import local_only
 from clients.workspace import workspace
@@ -73,8 +74,6 @@ def test_rounds_of_a_real_network(policy: str, new_run: NewRun) -> None:
     state = fedavg / "checkpoints" / "clients" / "0000"
     state.mkdir(parents=True)
     own = {name: personal[name].numpy() for name in start}
-    from safetensors.torch import save_file
-
     save_file({name: kept[name] for name in kept if not name.startswith("personal.")}, state / "round-0001.safetensors")
     assert wire.metrics_of(train(fedavg, own, server_round=2, message_type="evaluate"))["mAP"] == score
     expected = arrays_of(train(fedavg, own, server_round=2))

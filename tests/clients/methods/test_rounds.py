@@ -160,6 +160,22 @@ def test_a_round_done_again_gives_the_same_bits(method: str, new_run: NewRun) ->
 
 
 @EVERY
+def test_networks_can_run_in_bfloat16(method: str, new_run: NewRun) -> None:
+    """Every network of a method, the frozen ones too; what is sent and kept stays in float32."""
+    run_dir = new_of(new_run, method)
+    exact = [arrays_of(answer) for answer in twice(run_dir)]
+    workspace.cache_clear()
+    workspace(str(run_dir)).bf16 = True
+    found = [arrays_of(answer) for answer in twice(run_dir)]
+    for one, other in zip(found, exact, strict=True):
+        assert all(array.dtype == np.float32 and np.isfinite(array).all() for array in one.values())
+        if method != "local_only":
+            assert any((one[name] != other[name]).any() for name in one)
+    kept = kept_by(run_dir, 0, 2)
+    assert {rows.dtype for rows in kept.values()} == {torch.float32}
+
+
+@EVERY
 def test_received_arrays_are_only_read(method: str, new_run: NewRun) -> None:
     """They may lie in memory that all workers share."""
     run_dir = new_of(new_run, method)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
-import torch
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
-from torch import Tensor
 
 from clients.client import Client
 from clients.evaluation import generic_metrics, personalized_metrics
@@ -16,9 +13,9 @@ from clients.methods import ADAPTATIONS, METHODS
 from clients.methods.fedavg import fedavg
 from clients.mods import allow_list, fixed_threads
 from clients.state import PrivateState
+from clients.training import check_finite
 from clients.workspace import Workspace, workspace
 from fedreid import wire
-from fedreid.models.flat import FlatTensors
 from fedreid.models.sharing import copy_arrays
 from fedreid.training import TrainingStats
 
@@ -76,20 +73,6 @@ def evaluate(message: Message, context: Context) -> Message:
 def client_index(context: Context) -> int:
     """The node's number in the federation, from `node_config` (Flower's own simulation sets it too)."""
     return int(context.node_config["partition-id"])
-
-
-def check_finite(tensors: Mapping[str, Tensor], stats: TrainingStats) -> None:
-    """The last step's loss was fine, but the weights that it left may not be.
-
-    Raises:
-        FloatingPointError: naming an array that would spoil everybody's model.
-    """
-    if isinstance(tensors, FlatTensors) and tensors.block.norm().isfinite():
-        return
-    norms = torch.stack(torch._foreach_norm(list(tensors.values())))
-    if not norms.isfinite().all():
-        name = next(name for name, norm in zip(tensors, norms, strict=True) if not norm.isfinite())
-        raise FloatingPointError(f"{name} is not finite (step {stats.steps}, loss {stats.loss:g})")
 
 
 def training_metrics(stats: TrainingStats, num_examples: int) -> dict[str, float]:

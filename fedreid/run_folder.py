@@ -1,4 +1,13 @@
-"""Names of the files of a run folder that more than one package reads or writes."""
+"""A run folder: names of the files that more than one package reads or writes, and whose turn it is."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fedreid.errors import UserError
 
 SCENARIO = "scenario.toml"
 START = "start.safetensors"  # the backbone before the first round, every tensor of it
@@ -7,3 +16,18 @@ FINAL = "model.safetensors"  # the global backbone after the last round
 SETUP = "setup.json"  # what preparing the run found and how long it took
 SUMMARY = "summary.json"
 LOG = "log.txt"
+
+
+@contextmanager
+def locked(run_dir: Path) -> Iterator[None]:
+    """One process for each run folder; the lock goes with the process, however it ends.
+
+    Raises:
+        UserError: another process has it.
+    """
+    with (run_dir / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(f"{run_dir} is in use by another process: wait for it, or stop it first.") from error
+        yield

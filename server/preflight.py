@@ -58,13 +58,11 @@ def _public_need(scenario: Scenario) -> str:
 
 def _refuse_lonely_identities(scenario: Scenario, data: FederationData) -> None:
     """One identity is nothing to tell apart: the softmax is 1 whatever the embedding."""
-    if scenario.method.name in ("fedface", "centralised"):
-        return
     lonely = [entry["client"] for entry in data.summary["clients"] if entry["identities"] == 1]
     if not lonely:
         return
     who = f"client {lonely[0]}" if len(lonely) == 1 else f"{len(lonely)} clients ({lonely[0]}, ...)"
-    if not scenario.method.has("public"):
+    if not scenario.method.has("public") and scenario.method.name not in ("fedface", "centralised"):
         raise UserError(
             f"{who} with one identity each, and no public proxies: there is nothing to tell it apart from.\n"
             "  Use method.name = 'fedfr' with the part 'public', or 'fedface', or more identities per client."

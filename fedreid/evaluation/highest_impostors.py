@@ -31,7 +31,7 @@ def impostor_scores(
     Args:
         regions: all the impostor pairs, in turn; there are at least as many as the last place says.
         tile: rows and columns at once; changes memory and speed, not the scores.
-        most_wanted: beyond this place the scores are counted instead of kept, which takes several times as long.
+        most_wanted: beyond this place the scores are counted instead of kept, which takes about ten times as long.
     """
     if not places:
         return {}

@@ -62,17 +62,17 @@ def identify(
 ) -> float | np.ndarray:
     """True-positive identification rate at one or several false-positive identification rates.
 
-    A float for a number, an array for anything else. `identification` says more. Raises as it does.
+    A float for a number, an array for anything else. `identify_scores` says more. Raises as it does.
 
     Example:
         >>> identify([[0.8, 0.2], [0.6, 0.5]], [0, 1], [[0.3, 0.1]], 0.0)
         0.5
     """
-    found = identification(mated_scores, mated_labels, non_mated_scores, fpir, mode=mode)
+    found = identify_scores(mated_scores, mated_labels, non_mated_scores, fpir, mode=mode)
     return in_shape(found.tpir, checked_rates(fpir, "fpir"))
 
 
-def identification(
+def identify_scores(
     mated_scores: Scores,
     mated_labels: np.ndarray | Tensor | Sequence[int],
     non_mated_scores: Scores,
@@ -117,7 +117,7 @@ def split_own(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def at_rates(scores: ProbeScores, fpir: Rates, mode: Mode) -> Identification:
-    """`identification` for scores that were reduced to what matters."""
+    """`identify_scores` for scores that were reduced to what matters."""
     rates = checked_rates(fpir, "fpir").ravel().tolist()
     if mode == "standard":
         threshold = thresholds(scores.strangers, rates)

@@ -37,7 +37,7 @@ def own_metrics(
 ) -> dict[str, float]:
     """Verification and identification of one client's people, all images embedded by its own model.
 
-    Arguments and what they raise: `own_pairs` and `own_probes`; `mode`: `identification`. Result:
+    Arguments and what they raise: `own_pairs` and `own_probes`; `mode`: `identify_scores`. Result:
     `verification_metrics` and `identification_metrics`.
     """
     probes = own_probes(training_features, training_ids, features, ids, others, renormalise=renormalise)
@@ -62,7 +62,7 @@ def generic_metrics(
 ) -> dict[str, float]:
     """Verification and identification of a test set's queries in its gallery.
 
-    Arguments and what they raise: `search_pairs` and `search_probes`; `mode`: `identification`. Result:
+    Arguments and what they raise: `search_pairs` and `search_probes`; `mode`: `identify_scores`. Result:
     `verification_metrics` and `identification_metrics`.
     """
     pairs = search_pairs(query_features, query_ids, query_cameras, gallery_features, gallery_ids, gallery_cameras)
@@ -71,7 +71,7 @@ def generic_metrics(
 
 
 def verification_metrics(pairs: PairSet, rates: Sequence[float] = FARS) -> dict[str, float]:
-    """ "TAR@FAR=1e-4" and so on in percent; "genuine_pairs" and "impostor_pairs" as counts.
+    """Metrics "TAR@FAR=1e-4" and so on in percent; "genuine_pairs" and "impostor_pairs" as counts.
 
     Only the rates that allow one of the impostors at least; none where there are no genuine or no impostor pairs.
     """
@@ -86,7 +86,7 @@ def verification_metrics(pairs: PairSet, rates: Sequence[float] = FARS) -> dict[
 def identification_metrics(
     sets: Sequence[ProbeSet], rates: Sequence[float] = FPIRS, *, mode: Mode = "standard"
 ) -> dict[str, float]:
-    """ "TPIR@FPIR=1e-2" and so on in percent; "mated_probes" and "non_mated_probes" as counts.
+    """Metrics "TPIR@FPIR=1e-2" and so on in percent; "mated_probes" and "non_mated_probes" as counts.
 
     Of several sets (the halves of a test set), the mean of the percentages and the sum of the counts. Sets without
     mated or without non-mated probes are left out; of the rates, those that don't allow one non-mated probe of each.

@@ -20,13 +20,13 @@ AT_ONCE = 2**21  # scores: 16 MB, and a few times as much in the pooled mode
 def identify_embeddings(
     probes: ProbeSet, fpir: Rates, *, mode: Mode = "standard", at_once: int = AT_ONCE
 ) -> Identification:
-    """`identification` of all probes by cosine similarity.
+    """`identify_scores` of all probes by cosine similarity.
 
     Memory beyond the features: 8 bytes for each probe, twice that for the pooled mode, and some 64 MB.
 
     Args:
         fpir: false-positive identification rates, between 0 and 1.
-        mode: see `identification`.
+        mode: see `identify_scores`.
         at_once: scores that are computed at once; changes no result.
 
     Raises:

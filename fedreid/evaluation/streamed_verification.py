@@ -22,11 +22,11 @@ from fedreid.evaluation.verification import Verification
 def verify_embeddings(
     pairs: PairSet, far: Rates, *, tile: tuple[int, int] = TILE, most_wanted: int = MOST_WANTED
 ) -> Verification:
-    """`verification` of all pairs by cosine similarity: the same numbers as from the whole matrix in float64.
+    """`verify_scores` of all pairs by cosine similarity: the same numbers as from the whole matrix in float64.
 
-    Equal scores are those that agree to 2^-40. Memory beyond the features: about 64 MB, and 32 bytes for each impostor
+    Equal scores are those that agree to 2^-40. Memory beyond the features: about 80 MB, and 32 bytes for each impostor
     that the largest rate accepts, up to 2^23 of them (a rate of 1e-2 for 800 million pairs). Beyond that, or if a great
-    many scores are equal, scores are counted instead of kept: less memory, several times the time.
+    many scores are equal, scores are counted instead of kept: less memory, about ten times the time.
 
     Args:
         far: false-accept rates, between 0 and 1.

@@ -38,7 +38,7 @@ class Verification:
 def verify(genuine: Scores, impostor: Scores, far: Rates) -> float | np.ndarray:
     """True-accept rate at one or several false-accept rates: a float for a number, an array for anything else.
 
-    `verification` says more. Raises as it does.
+    `verify_scores` says more. Raises as it does.
 
     Example:
         >>> verify([0.9, 0.4], [0.5, 0.3, 0.2, 0.1], 0.25)
@@ -46,10 +46,10 @@ def verify(genuine: Scores, impostor: Scores, far: Rates) -> float | np.ndarray:
         >>> verify([0.9, 0.4], [0.5, 0.3, 0.2, 0.1], [0, 0.25])
         array([0.5, 1. ])
     """
-    return in_shape(verification(genuine, impostor, far).tar, checked_rates(far, "far"))
+    return in_shape(verify_scores(genuine, impostor, far).tar, checked_rates(far, "far"))
 
 
-def verification(genuine: Scores, impostor: Scores, far: Rates) -> Verification:
+def verify_scores(genuine: Scores, impostor: Scores, far: Rates) -> Verification:
     """Accept what scores higher than the (k + 1)-th best impostor, k = floor(far * impostors).
 
     So k impostors are accepted at most; where k is all of them, everything is accepted.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import logging
 import os
@@ -149,7 +148,7 @@ def is_finished(run_dir: Path) -> bool:
 def _go(run_dir: Path, command: str, progress: Progress | None) -> RunResult:
     progress = LoggedProgress(progress or Progress())
     try:
-        with _lock(run_dir), _log_to(run_dir / run_folder.LOG):
+        with run_folder.locked(run_dir), _log_to(run_dir / run_folder.LOG):
             try:
                 return _prepared_run(run_dir, command, progress)
             except (UserError, RunError):
@@ -254,17 +253,6 @@ def _disk_error(error: OSError, run_dir: Path) -> Exception:
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return UserError(f"can't write {where}: {error.strerror}. Give another --out, or change its permissions.")
     return RunError(f"{type(error).__name__}: {error}. The log is in {run_dir / run_folder.LOG}")
-
-
-@contextmanager
-def _lock(run_dir: Path) -> Iterator[None]:
-    """One process for each run folder; the lock goes with the process, however it ends."""
-    with (run_dir / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(f"{run_dir} is in use by another process: wait for it, or stop it first.") from error
-        yield
 
 
 class _LogFile(logging.FileHandler):

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedreid.evaluation import identification, identify
+from fedreid.evaluation import identify, identify_scores
 from tests.evaluation.open_set_oracle import best_rate
 
 # The specification's example A10: two people in the gallery.
@@ -24,7 +24,7 @@ NON_MATED = [
 
 def test_worked_example():
     rates = (0.0, 0.1, 0.2, 0.3)
-    found = identification(MATED, LABELS, NON_MATED, rates)
+    found = identify_scores(MATED, LABELS, NON_MATED, rates)
     assert found.threshold == dict(zip(rates, (0.65, 0.50, 0.35, 0.33), strict=True))
     assert found.tpir == dict(zip(rates, (0.5, 0.5, 0.75, 0.75), strict=True))
     assert found.realised == dict(zip(rates, (0, 0.1, 0.2, 0.3), strict=True))
@@ -39,7 +39,7 @@ def test_worked_example_without_the_others_in_the_gallery():
 
 def test_worked_example_pooled():
     rates = (0.05, 0.1, 0.2, 0.3)
-    found = identification(MATED, LABELS, NON_MATED, rates, mode="pooled")
+    found = identify_scores(MATED, LABELS, NON_MATED, rates, mode="pooled")
     assert found.threshold == dict(zip(rates, (0.65, 0.60, 0.50, 0.35), strict=True))
     assert found.tpir == dict(zip(rates, (0.5, 0.5, 0.75, 1.0), strict=True))
     # Above .65 and .6 are 0 and 1 strangers; above .5 only the one at .65, since .5 isn't above itself; above .35 two.
@@ -47,12 +47,12 @@ def test_worked_example_pooled():
 
 
 def test_pooled_at_rate_zero_takes_the_highest_wrong_score():
-    assert identification(MATED, LABELS, NON_MATED, 0.0, mode="pooled").threshold == {0.0: 0.65}
+    assert identify_scores(MATED, LABELS, NON_MATED, 0.0, mode="pooled").threshold == {0.0: 0.65}
 
 
 def test_pooled_with_fewer_wrong_scores_than_allowed_accepts_everything():
     # A gallery of one: mated probes have no wrong entry, so the pool has one score and both probes may err.
-    found = identification([[0.1]], [0], [[0.9]], [0.5, 1.0], mode="pooled")
+    found = identify_scores([[0.1]], [0], [[0.9]], [0.5, 1.0], mode="pooled")
     assert found.threshold == {0.5: 0.9, 1.0: -math.inf}
     assert found.tpir == {0.5: 0.0, 1.0: 1.0}
 
@@ -87,7 +87,7 @@ def test_no_threshold_within_the_rate_identifies_more(seed, people, fpir):
         row[label] if all(row[label] > np.delete(row, label)) else -np.inf
         for row, label in zip(mated, labels, strict=True)
     ]
-    found = identification(mated, labels, strangers, fpir)
+    found = identify_scores(mated, labels, strangers, fpir)
     assert found.tpir[fpir] == best_rate(own, strangers.max(axis=1), fpir)
     assert found.realised[fpir] * len(strangers) <= fpir * len(strangers) + 1e-9
 

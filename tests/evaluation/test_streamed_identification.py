@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedreid.evaluation import identification, identify_embeddings, own_probes
+from fedreid.evaluation import identify_embeddings, identify_scores, own_probes
 from tests.evaluation.open_set_made_up import features
 from tests.evaluation.open_set_oracle import cosine, identified
 
@@ -62,7 +62,7 @@ def test_pooled_agrees_with_whole_tables_of_scores(seed, ties):
         for probes in (own[is_known], [*own[~is_known], *others])
     )
     found = identify_embeddings(own_probes(training, people, own, ids, others), RATES, mode="pooled", at_once=5)
-    assert found.tpir == identification(mated, ids[is_known] - 3, strangers, RATES, mode="pooled").tpir
+    assert found.tpir == identify_scores(mated, ids[is_known] - 3, strangers, RATES, mode="pooled").tpir
 
 
 def test_a_plain_mean_scores_lower_than_a_renormalised_one():

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedreid.evaluation import highest_impostors, own_pairs, search_pairs, verification, verify_embeddings
+from fedreid.evaluation import highest_impostors, own_pairs, search_pairs, verify_embeddings, verify_scores
 from fedreid.evaluation.counted_impostors import scores_by_counting
 from tests.evaluation.open_set_made_up import features
 from tests.evaluation.open_set_oracle import best_rate, own_scores, search_scores
@@ -106,7 +106,7 @@ def test_a_larger_set_sifted_many_times_agrees_with_the_whole_matrix(monkeypatch
     within = units[0] @ units[0].T
     impostor = np.concatenate([within[upper & ~is_same], (units[0] @ units[1].T).ravel()])
     rates = (1e-5, 1e-4, 1e-3)
-    expected = verification(within[upper & is_same], impostor, rates)
+    expected = verify_scores(within[upper & is_same], impostor, rates)
 
     sifted = []
     sift = highest_impostors.Highest._sift

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedreid.evaluation import verification, verify
+from fedreid.evaluation import verify, verify_scores
 from tests.evaluation.open_set_oracle import best_rate
 
 GENUINE = [0.9, 0.8, 0.75, 0.6, 0.3]  # the specification's example A9
@@ -21,7 +21,7 @@ scores = st.lists(st.sampled_from([-0.5, 0.0, 0.25, 0.5, 0.75]) | st.floats(-1, 
 
 
 def test_worked_example():
-    found = verification(GENUINE, IMPOSTOR, RATES)
+    found = verify_scores(GENUINE, IMPOSTOR, RATES)
     assert found.threshold == dict(zip(RATES, (0.7, 0.7, 0.65, 0.5, 0.4), strict=True))
     assert found.tar == dict(zip(RATES, (0.6, 0.6, 0.6, 0.8, 0.8), strict=True))
     assert found.realised == dict(zip(RATES, (0, 0, 0.1, 0.2, 0.3), strict=True))
@@ -30,7 +30,7 @@ def test_worked_example():
 
 def test_order_of_scores_does_not_matter():
     generator = np.random.default_rng(0)
-    assert verification(generator.permutation(GENUINE), generator.permutation(IMPOSTOR), RATES) == verification(
+    assert verify_scores(generator.permutation(GENUINE), generator.permutation(IMPOSTOR), RATES) == verify_scores(
         GENUINE, IMPOSTOR, RATES
     )
 
@@ -44,17 +44,17 @@ def test_a_number_gives_a_number_and_an_array_an_array():
 
 def test_a_rate_in_float32_means_what_it_says():
     # 0.7 in float32 is 0.699999988; seven of ten impostors may be accepted, not six: the threshold is 0, not .1.
-    assert verification(GENUINE, IMPOSTOR, np.float32(0.7)).threshold == {0.7: 0.0}
+    assert verify_scores(GENUINE, IMPOSTOR, np.float32(0.7)).threshold == {0.7: 0.0}
 
 
 def test_everything_is_accepted_where_all_impostors_may_be():
-    found = verification(GENUINE, [2.0, 3.0], 1.0)
+    found = verify_scores(GENUINE, [2.0, 3.0], 1.0)
     assert (found.tar, found.threshold, found.realised) == ({1.0: 1.0}, {1.0: -math.inf}, {1.0: 1.0})
 
 
 def test_a_score_equal_to_the_threshold_is_rejected():
     # One of four impostors may be accepted, but accepting .5 would accept three.
-    found = verification([0.5, 0.6], [0.5, 0.5, 0.5, 0.1], 0.25)
+    found = verify_scores([0.5, 0.6], [0.5, 0.5, 0.5, 0.1], 0.25)
     assert (found.tar[0.25], found.threshold[0.25], found.realised[0.25]) == (0.5, 0.5, 0.0)
 
 
@@ -73,7 +73,7 @@ def test_float32_and_float64_scores_compare_as_they_are():
 @settings(deadline=None)
 @given(scores, scores, st.floats(0, 1))
 def test_no_threshold_within_the_rate_accepts_more(genuine, impostor, far):
-    found = verification(genuine, impostor, far)
+    found = verify_scores(genuine, impostor, far)
     assert found.tar[far] == best_rate(genuine, impostor, far)
     assert found.realised[far] == np.mean(np.array(impostor) > found.threshold[far])
     assert found.realised[far] * len(impostor) <= far * len(impostor) + 1e-9

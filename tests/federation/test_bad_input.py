@@ -212,8 +212,8 @@ def test_an_output_folder_that_cannot_be_made(fedreid_command: Command, scenario
 LOCK = """
 import sys
 from pathlib import Path
-from fedreid.simulation.launch import _lock
-with _lock(Path(sys.argv[1])):
+from fedreid.run_folder import locked
+with locked(Path(sys.argv[1])):
     print("locked", flush=True)
     sys.stdin.readline()
 """
@@ -280,7 +280,7 @@ def test_a_disk_that_is_full_for_a_client(run: Command, tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
-@pytest.mark.parametrize("place", ["_lock", "_log_to", "set_up", "write_summary"])
+@pytest.mark.parametrize("place", ["run_folder.locked", "_log_to", "set_up", "write_summary"])
 def test_a_run_folder_that_has_become_read_only(
     code: int, place: str, new_run: Callable[..., Path], fedreid_command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -289,7 +289,7 @@ def test_a_run_folder_that_has_become_read_only(
     def refuse(*_: object, **__: object) -> None:
         raise OSError(code, os.strerror(code), str(run_dir / "file"))
 
-    monkeypatch.setattr(launch, place, refuse)
+    monkeypatch.setattr(f"fedreid.simulation.launch.{place}", refuse)
     status, _, errors = fedreid_command("resume", run_dir)
     assert status == 2
     assert f"can't write {run_dir / 'file'}: {os.strerror(code)}." in errors

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from clients.client import HEAD as HEAD_STREAM
+from clients.client import TRAINING, Client
 from clients.methods.fedrep import fedrep, fixed
 from fedreid import wire
 from tests.clients.methods.rounds import IMAGES, arrays_of, kept_by, start_of, train
@@ -70,6 +72,21 @@ def test_the_learning_rate_of_both_phases_follows_the_schedule() -> None:
         fedrep(toy_client(space))
         moved.append((space.model.embedding.weight - before).norm().item())
     assert moved[1] == pytest.approx(0.1 * moved[0], rel=0.3)
+
+
+def test_each_phase_has_a_stream_of_random_numbers_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From one stream the second phase's first epoch would have the batches of the first phase's."""
+    asked: list[int] = []
+    draw = Client.generator
+
+    def generator(client: Client, purpose: int) -> np.random.Generator:
+        asked.append(purpose)
+        return draw(client, purpose)
+
+    monkeypatch.setattr(Client, "generator", generator)
+    fedrep(toy_client(toy_workspace(**HEAD)))
+    assert asked == [HEAD_STREAM, TRAINING]
+    assert HEAD_STREAM != TRAINING
 
 
 def test_parameters_are_trained_again_after_a_failure() -> None:

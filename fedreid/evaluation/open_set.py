@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fedreid.evaluation.binned_verification import binned_tar
 from fedreid.evaluation.identification import Mode
 from fedreid.evaluation.pair_scores import Features, Integers
 from fedreid.evaluation.pairs import Impostors, PairSet, own_pairs, search_pairs
@@ -34,6 +35,7 @@ def own_metrics(
     impostors: Impostors = "all",
     mode: Mode = "standard",
     renormalise: bool = True,
+    binned: bool = False,
 ) -> dict[str, float]:
     """Verification and identification of one client's people, all images embedded by its own model.
 
@@ -42,7 +44,7 @@ def own_metrics(
     """
     probes = own_probes(training_features, training_ids, features, ids, others, renormalise=renormalise)
     return {
-        **verification_metrics(own_pairs(features, ids, others, impostors=impostors), fars),
+        **verification_metrics(own_pairs(features, ids, others, impostors=impostors), fars, binned=binned),
         **identification_metrics([probes], fpirs, mode=mode),
     }
 
@@ -59,6 +61,7 @@ def generic_metrics(
     fpirs: Sequence[float] = FPIRS,
     mode: Mode = "standard",
     renormalise: bool = True,
+    binned: bool = False,
 ) -> dict[str, float]:
     """Verification and identification of a test set's queries in its gallery.
 
@@ -67,20 +70,23 @@ def generic_metrics(
     """
     pairs = search_pairs(query_features, query_ids, query_cameras, gallery_features, gallery_ids, gallery_cameras)
     halves = search_probes(query_features, query_ids, gallery_features, gallery_ids, renormalise=renormalise)
-    return {**verification_metrics(pairs, fars), **identification_metrics(halves, fpirs, mode=mode)}
+    return {**verification_metrics(pairs, fars, binned=binned), **identification_metrics(halves, fpirs, mode=mode)}
 
 
-def verification_metrics(pairs: PairSet, rates: Sequence[float] = FARS) -> dict[str, float]:
+def verification_metrics(pairs: PairSet, rates: Sequence[float] = FARS, *, binned: bool = False) -> dict[str, float]:
     """Metrics "TAR@FAR=1e-4" and so on in percent; "genuine_pairs" and "impostor_pairs" as counts.
 
     Only the rates that allow one of the impostors at least; none where there are no genuine or no impostor pairs.
+
+    Args:
+        binned: from a histogram, as FedFR's published code does it, instead of exactly.
     """
     counts = {"genuine_pairs": pairs.genuine, "impostor_pairs": pairs.impostors}
     chosen = resolvable(rates, pairs.impostors)
     if not chosen or not pairs.genuine:
         return dict(counts)
-    found = verify_embeddings(pairs, chosen)
-    return {**{f"TAR@FAR={rate_name(rate)}": 100 * share for rate, share in found.tar.items()}, **counts}
+    found = binned_tar(pairs, chosen) if binned else verify_embeddings(pairs, chosen).tar
+    return {**{f"TAR@FAR={rate_name(rate)}": 100 * share for rate, share in found.items()}, **counts}
 
 
 def identification_metrics(

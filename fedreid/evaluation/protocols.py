@@ -65,6 +65,10 @@ def search_metrics(
 
 
 def open_set_options(scenario: Scenario) -> dict[str, Any]:
-    """How identification is computed: the standard way, or as FedFR's published code does."""
+    """How verification and identification are computed: the standard way, or as FedFR's published code does."""
     faithful = scenario.faithful
-    return {"mode": "pooled" if faithful.pooled_tpir else "standard", "renormalise": not faithful.raw_gallery_mean}
+    return {
+        "mode": "pooled" if faithful.pooled_tpir else "standard",
+        "renormalise": not faithful.raw_gallery_mean,
+        "binned": faithful.binned_tar,
+    }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import io
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,23 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: small, sharp, searchable
     "figure.dpi": 100,
 }
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure with its place and its words.
+
+    Attributes:
+        name: file name without ending, and anchor in the page.
+        section: "curves", "clients", "public" or "costs".
+        title, caption: what it shows, and how to read it.
+    """
+
+    name: str
+    section: str
+    title: str
+    caption: str
+    figure: Figure
 
 
 def blank(height: float = 3.1) -> tuple[Figure, Axes]:

@@ -130,8 +130,8 @@ def _method(scenario: Scenario) -> Iterator[tuple[str, str]]:
     if method.name == "centralised" and scenario.federation.batchnorm != "average":
         yield (
             "federation.batchnorm",
-            f"= {scenario.federation.batchnorm!r} keeps statistics with clients, but centralised training has none: use "
-            "'average'",
+            f"= {scenario.federation.batchnorm!r} keeps statistics with clients, and centralised training has none: "
+            "use 'average'",
         )
     if scenario.sampling.identities == 1:
         yield "sampling.identities", "= 1 makes batches of one person, with nobody to tell it apart from: use 2 or more"

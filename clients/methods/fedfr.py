@@ -23,7 +23,7 @@ from fedreid.losses import balanced_bias, cosface, sphere_binary
 from fedreid.models.branch import Branch
 from fedreid.scenario.method_schema import BranchSettings
 from fedreid.training import Batch, Classification, TrainingStats
-from fedreid.training.epochs import Batches, shuffled_batches
+from fedreid.training.epochs import Batches
 
 BRANCH = "branch."  # in front of its tensors' names in the private state
 
@@ -124,8 +124,8 @@ def _batches(client: Client, images: Images) -> Batches | None:
 
 def whole_batches(images: int, batch_size: int, generator: np.random.Generator) -> list[np.ndarray]:
     """Shuffled images without an incomplete last batch, unless it is the only one."""
-    batches = shuffled_batches(images, batch_size, generator)
-    return [batch for batch in batches if len(batch) == batch_size] or batches
+    order = generator.permutation(images)
+    return [order[start : start + batch_size] for start in range(0, images - batch_size + 1, batch_size)] or [order]
 
 
 def _branch(client: Client, proxies: Tensor, images: Images) -> Branch:

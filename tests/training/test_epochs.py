@@ -7,6 +7,8 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from fedreid.data.augment import augment
@@ -47,7 +49,7 @@ def linear_model() -> tuple[nn.Module, nn.Parameter]:
 
 def test_does_the_same_as_a_plain_loop():
     """SGD written out: v <- momentum v + (gradient + decay w), w <- w - rate v; over model and proxies."""
-    images, generator = made_up_images(each=5), np.random.default_rng(3)  # 20 images: 8 + 8 + 4
+    images, generator = made_up_images(each=5), np.random.default_rng(3)  # 20 images: 6 + 7 + 7
     (model, proxies), (other, other_proxies) = linear_model(), linear_model()
     parameters = [*model.parameters(), proxies]
     velocity = [torch.zeros_like(parameter) for parameter in parameters]
@@ -55,8 +57,8 @@ def test_does_the_same_as_a_plain_loop():
     model.train()
     for _ in range(2):
         order = generator.permutation(20)
-        for start in (0, 8, 16):
-            chosen = order[start : start + 8]
+        for start, end in ((0, 6), (6, 13), (13, 20)):
+            chosen = order[start:end]
             batch = to_input(augment(images.batch(chosen), AUGMENT, generator))
             loss = cosface(model(batch), proxies, torch.from_numpy(images.labels[chosen]))
             losses.append(loss.item() * len(chosen))
@@ -133,20 +135,32 @@ def test_tells_each_step():
 @pytest.mark.parametrize(
     ("images", "batch_size", "expected"),
     [
-        (10, 4, [(0, 4), (4, 8), (8, 10)]),
-        (9, 4, [(0, 4), (4, 8)]),  # BatchNorm can't train on the single image that is left
+        (10, 4, [(0, 3), (3, 6), (6, 10)]),
+        (9, 4, [(0, 3), (3, 6), (6, 9)]),  # not 4 + 4 + 1: BatchNorm can't train on a single image
+        (34, 32, [(0, 17), (17, 34)]),  # and two of them make bad statistics
         (8, 4, [(0, 4), (4, 8)]),
         (3, 4, [(0, 3)]),
+        (3, 2, [(0, 3)]),  # rather one too many than one alone
         (1, 4, [(0, 1)]),  # nothing else is there
     ],
 )
-def test_a_last_batch_of_one_is_left_out(images, batch_size, expected):
+def test_batches_are_equal_but_for_one_image(images, batch_size, expected):
     assert batch_bounds(images, batch_size) == expected
+
+
+@given(st.integers(1, 500), st.integers(2, 70))
+def test_batches_hold_every_image_once(images, batch_size):
+    bounds = batch_bounds(images, batch_size)
+    sizes = [end - start for start, end in bounds]
+    assert [row for start, end in bounds for row in range(start, end)] == list(range(images))
+    assert max(sizes) - min(sizes) <= 1
+    assert min(sizes) >= min(2, images)
+    assert max(sizes) <= max(batch_size, 3)
 
 
 def test_counts_only_images_it_trained_on():
     stats = train(*new_model(identities=3), made_up_images(identities=3, each=3), epochs=3)
-    assert (stats.steps, stats.images) == (3, 24)
+    assert (stats.steps, stats.images) == (3 * 2, 27)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

@@ -177,7 +177,7 @@ class Federation:
         self._has_warned = True
         self.progress.message(
             f"round {server_round}: {share:g} % of the public images are hard negatives of client {client}. "
-            "To keep a fixed share instead: --set method.hard_negatives.select='\"quantile\"'"
+            "To keep a fixed share instead: --set method.hard_negatives.select=quantile"
         )
 
     def _evaluate_start(self, arrays: ArrayRecord) -> None:

@@ -114,10 +114,11 @@ def _by_group(train: pd.DataFrame, private: pd.DataFrame, settings: PartitionSet
 def _by_size(train: pd.DataFrame, private: pd.DataFrame, settings: PartitionSettings, seed: int) -> pd.DataFrame:
     """The clients' images, each client with so many of the private identities."""
     clients, each, people = settings.clients, settings.identities_per_client, len(private)
-    needed = clients * max(each, FEWEST)
+    least = each or FEWEST  # a single one is for methods that have other people's proxies; `server.preflight` knows
+    needed = clients * least
     if people < needed:
         raise UserError(
-            f"partition: {clients} clients with {max(each, FEWEST)} identities each need {needed} training identities "
+            f"partition: {clients} clients with {least} identities each need {needed} training identities "
             f"that are not public, found {people}; use fewer clients" + (" or identities_per_client" if each else "")
         )
     if settings.by == "dirichlet":

@@ -10,6 +10,7 @@ from fedreid.scenario.schema import AggregationSettings
 # Clients that a round needs, with f attackers among them: Blanchard et al., NeurIPS 2017 (Krum: n > 2f + 2), and
 # El Mhamdi et al., ICML 2018 (Bulyan: n >= 4f + 3).
 ATTACKERS_TIMES = {"krum": 2, "multikrum": 2, "bulyan": 4}
+WITHOUT_WEIGHTS = ("qfedavg", "fedmedian", "fedtrimmedavg", "krum", "bulyan")  # every client counts the same
 FEWEST = 3  # of two values nobody can tell which one is the outlier
 
 
@@ -32,6 +33,13 @@ def requirements(strategy: str, settings: AggregationSettings, clients: int) -> 
 def conflicts(method: MethodSettings, strategy: str) -> list[tuple[str, str]]:
     """Why a method and a strategy don't go together: some methods bring their own aggregation."""
     own = method.name in ("fedface", "centralised") or (method.name == "fedpav" and method.fedpav.distillation)
+    if method.name == "fedpav" and method.fedpav.weights == "cosine_distance" and strategy in WITHOUT_WEIGHTS:
+        return [
+            (
+                "method.fedpav.weights",
+                f"= 'cosine_distance', but {strategy} doesn't weigh clients: use 'images' or fedavg",
+            )
+        ]
     if strategy == "fedavg" or not own:
         return []
     name = "fedpav with distillation" if method.name == "fedpav" else method.name

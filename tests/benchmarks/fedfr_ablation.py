@@ -139,7 +139,7 @@ def tune(work: Path, data: Path) -> dict[str, tuple[str, ...]]:
     root = tuning_data(data, work)
     fixed = (
         f"seed={TUNING_SEED}", "partition.public_identities=220", "partition.identities_per_client=18",
-        "federation.rounds=3", "evaluation.open_set=never", *QUIET,
+        "federation.rounds=2", "evaluation.open_set=never", *QUIET,
     )  # fmt: skip
     run(Job("tune-start", (*fixed, "method.name=fedavg", "federation.rounds=1")), work, root)  # pre-training, once
     chosen: dict[str, tuple[str, ...]] = {}

@@ -1,0 +1,103 @@
+"""Methods and strategies that a user combines wrongly: said before any training, in one clear text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import write_market
+
+Command = Callable[..., tuple[int, str, str]]
+QUICK = ("--set", "pretrain.epochs=0", "--set", "evaluation.local_only=false", "--set", "federation.rounds=1")
+FEDFR = "method.name=fedfr"
+
+
+@pytest.fixture
+def run(fedreid_command: Command, scenario: Path, tmp_path: Path) -> Command:
+    """A quick run into tmp_path/run, with settings changed."""
+
+    def call(*overrides: str) -> tuple[int, str, str]:
+        sets = [argument for override in overrides for argument in ("--set", override)]
+        return fedreid_command("run", scenario, "--out", tmp_path / "run", *QUICK, *sets)
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("overrides", "text"),
+    [
+        (["method.name=fedfrr"], 'method.name = "fedfrr" is not allowed: expected one of "fedavg", "fedfr"'),
+        ([FEDFR, 'method.parts=["public", "hard_negative"]'], "method.parts"),
+        ([FEDFR, 'method.parts=["hard_negatives"]'], 'chooses among public images: add "public"'),
+        ([FEDFR, 'method.parts=["branch", "branch"]'], "names a part twice"),
+        ([FEDFR, "partition.public_identities=0"], "partition.public_identities = 0 and no public_source"),
+        ([FEDFR, "method.hard_negatives.treshold=0.4"], "Did you mean method.hard_negatives.threshold"),
+        (["partition.identities_per_client=1"], "leaves a client nothing to tell apart"),
+        (["method.name=fedface", "federation.strategy=krum"], "fedface brings its own aggregation: use 'fedavg'"),
+        (["method.name=centralised", "federation.strategy=fedadam"], "centralised brings its own aggregation"),
+        (
+            ["method.name=fedpav", "method.fedpav.distillation=true", "federation.strategy=fedyogi"],
+            "fedpav with distillation brings its own aggregation",
+        ),
+        (
+            ["method.name=fedpav", "method.fedpav.weights=cosine_distance", "federation.strategy=fedmedian"],
+            "fedmedian doesn't weigh clients",
+        ),
+        (["method.name=centralised", "federation.batchnorm=local"], "centralised training has none"),
+        (["method.name=fedper", 'method.fedper.layers=["head"]'], "the backbone has no layer 'head'; it has conv1"),
+        (["federation.strategy=bulyan", "aggregation.malicious=1"], "needs at least 7 clients in a round for bulyan"),
+        (["federation.strategy=fedmedian", "federation.fraction=0.5"], "needs at least 3 clients in a round, but 2"),
+        (["evaluation.impostors=public", "partition.public_identities=0", "partition.identities_per_client=4"],
+         "evaluation.impostors = 'public' needs public images"),
+        (["sampling.identities=1"], "batches of one person"),
+    ],
+)  # fmt: skip
+def test_is_refused_before_training(run: Command, overrides: list[str], text: str, tmp_path: Path) -> None:
+    status, _, errors = run(*overrides)
+    assert (status, text in errors) == (2, True), errors
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_one_identity_without_public_proxies(run: Command) -> None:
+    """The scenario can't know how many people a client has when clients are cameras, sites or drawn."""
+    status, _, errors = run("method.name=fedfr", 'method.parts=["branch"]', "partition.identities_per_client=1")
+    assert status == 2
+    assert "nothing to tell apart" in errors
+
+
+def test_one_identity_with_public_proxies_trains(run: Command) -> None:
+    status, _, errors = run(FEDFR, "partition.identities_per_client=1", "method.hard_negatives.threshold=-0.5")
+    assert status == 0, errors
+
+
+def test_one_identity_cannot_train_alone(run: Command) -> None:
+    status, _, errors = run(FEDFR, "partition.identities_per_client=1", "evaluation.local_only=true")
+    assert status == 2
+    assert "set evaluation.local_only = false" in errors
+
+
+def test_a_public_identity_that_is_also_private(fedreid_command: Command, scenario: Path, tmp_path: Path) -> None:
+    """The same images under two names: one source public, its copy private."""
+    for name in ("one", "two"):
+        write_market(tmp_path / name)
+    sets = [
+        f'data.sources.copy={{format = "market1501", path = "{tmp_path / "one"}", verify_counts = false}}',
+        f'data.sources.tiny.path="{tmp_path / "two"}"', "partition.public_source=copy", FEDFR,
+    ]  # fmt: skip
+    arguments = [argument for each in sets for argument in ("--set", each)]
+    status, _, errors = fedreid_command("run", scenario, "--out", tmp_path / "run", *QUICK, *arguments)
+    assert status == 2
+    assert "hold the same images" in errors
+    assert "an identity would belong to two clients" in errors
+
+
+@pytest.mark.parametrize(("threshold", "share"), [(1.0, "0 %"), (-1.0, "100 %")])
+def test_a_threshold_that_keeps_nothing_or_everything_is_told_once(run: Command, threshold: float, share: str) -> None:
+    status, out, _ = run(FEDFR, f"method.hard_negatives.threshold={threshold}")
+    assert status == 0
+    told = [line for line in out.splitlines() if "hard negatives of client" in line]
+    assert len(told) == 1
+    assert share in told[0]
+    assert "--set method.hard_negatives.select=quantile" in told[0]

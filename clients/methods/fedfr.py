@@ -22,7 +22,8 @@ from fedreid.data.image_set import Images, JoinedImages
 from fedreid.losses import balanced_bias, cosface, sphere_binary
 from fedreid.models.branch import Branch
 from fedreid.scenario.method_schema import BranchSettings
-from fedreid.training import Batch, Classification, TrainingStats
+from fedreid.scenario.schema import SamplingSettings
+from fedreid.training import Batch, Classification, TrainingStats, batch_maker
 from fedreid.training.epochs import Batches
 
 BRANCH = "branch."  # in front of its tensors' names in the private state
@@ -117,9 +118,26 @@ def joined_images(client: Client) -> JoinedImages:
 def _batches(client: Client, images: Images) -> Batches | None:
     """Batches of mixed images; None: as every method's."""
     settings = client.settings
-    if not settings.faithful.drop_last or settings.sampling.identities:
-        return None
-    return partial(whole_batches, len(images), settings.method.batch_size)
+    if settings.sampling.identities and isinstance(images, JoinedImages):
+        return partial(balanced_and_public, images, settings.sampling)
+    if settings.faithful.drop_last and not settings.sampling.identities:
+        return partial(whole_batches, len(images), settings.method.batch_size)
+    return None
+
+
+def balanced_and_public(
+    images: JoinedImages, settings: SamplingSettings, generator: np.random.Generator
+) -> list[np.ndarray]:
+    """P x K batches of the client's own people, and the public images spread evenly over them.
+
+    Public people are there as negatives: few of the chosen images show the same one, so K of each would be copies.
+    """
+    private = batch_maker(settings, images.labels[: images.num_private])
+    assert private is not None
+    batches = private(generator)
+    public = images.num_private + generator.permutation(len(images) - images.num_private)
+    parts = np.array_split(public, len(batches))
+    return [np.concatenate([batch, part]) for batch, part in zip(batches, parts, strict=True)]
 
 
 def whole_batches(images: int, batch_size: int, generator: np.random.Generator) -> list[np.ndarray]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import fedreid
+from clients.client import Client
 from fedreid.progress import Progress
 
 Files = Callable[[Path], dict[str, bytes]]
@@ -16,6 +18,11 @@ SHORT = ("federation.rounds=2", "evaluation.local_only=false")
 METHODS = {
     "fedfr": ("method.name=fedfr", "method.hard_negatives.select=quantile", "method.hard_negatives.quantile=0.5"),
     "fedfr_cosface": ("method.name=fedfr", "method.branch.loss=cosface", "method.hard_negatives.threshold=0.1"),
+    "fedfr_balanced": (
+        "method.name=fedfr", "method.hard_negatives.threshold=0.1", "loss.triplet=weighted", "sampling.identities=2",
+        "sampling.images=2", "augment.erasing=0.5", "loss.label_smoothing=0.1", "method.schedule=cosine",
+        "method.warmup=0.2",
+    ),
     "fedprox": ("method.name=fedprox",),
     "moon": ("method.name=moon",),
     "fedper": ("method.name=fedper",),
@@ -27,7 +34,7 @@ METHODS = {
     "fedface": ("method.name=fedface",),
     "local_only": ("method.name=local_only",),
     "centralised": ("method.name=centralised",),
-}
+}  # fmt: skip
 STRATEGIES = (
     "fedavgm", "fedadam", "fedyogi", "fedadagrad", "qfedavg", "fedmedian", "fedtrimmedavg", "krum", "multikrum",
     "bulyan",
@@ -119,3 +126,22 @@ def test_the_branch_and_the_model_without_it_are_scored_after_the_last_round(sce
     kept = result.metrics[result.metrics.metric == "hard_negative_share"]
     assert len(kept) == 2 * 3, "each client in each round"
     assert isinstance(kept, pd.DataFrame)
+
+
+def test_public_features_made_once_give_the_bits_of_every_client_making_its_own(
+    scenario: Path, tmp_path: Path, final_files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overrides = [*SHORT, *METHODS["fedfr"]]
+    shared = fedreid.run(scenario, out=tmp_path / "shared", overrides=overrides)
+    asked: list[int] = []
+
+    def alone(self: Client) -> np.ndarray:
+        asked.append(self.index)
+        return self.embed(self.workspace.public)
+
+    monkeypatch.setattr(Client, "public_features", alone)
+    naive = fedreid.run(scenario, out=tmp_path / "naive", overrides=overrides)
+    assert asked == [0, 1, 2, 0, 1, 2]
+    same(final_files(naive.run_dir), final_files(shared.run_dir))
+    kept = shared.metrics[shared.metrics.metric == "hard_negatives"].value
+    assert (kept > 0).all()

@@ -10,11 +10,13 @@ import pytest
 import torch
 
 from clients.client import Client
-from clients.methods.fedfr import fedfr, joined_images, whole_batches
+from clients.methods.fedfr import balanced_and_public, fedfr, joined_images, whole_batches
 from clients.workspace import workspace
 from fedreid import wire
+from fedreid.data.image_set import JoinedImages
 from fedreid.errors import UserError
 from fedreid.scenario.method_schema import BranchSettings
+from fedreid.scenario.schema import SamplingSettings
 from tests.clients.methods.rounds import (
     DIM,
     IDENTITIES,
@@ -27,6 +29,7 @@ from tests.clients.methods.rounds import (
     train,
 )
 from tests.clients.methods.toy import toy_client, toy_workspace
+from tests.training.made_up import made_up_images
 
 NewRun = Callable[..., Path]
 PUBLIC_IMAGES = 24
@@ -241,3 +244,16 @@ def test_two_of_the_parts_need_no_public_images() -> None:
 def test_public_images_that_are_not_there_are_asked_for() -> None:
     with pytest.raises(UserError, match="the method fedfr needs public images, and this run has none"):
         toy_workspace(name="fedfr")
+
+
+def test_balanced_batches_are_of_the_clients_own_people_with_public_images_spread_over_them():
+    own, public = made_up_images(identities=4, each=6), made_up_images(identities=3, each=5, seed=1)
+    joined = JoinedImages(own, public, np.arange(15))
+    batches = balanced_and_public(joined, SamplingSettings(identities=2, images=3), np.random.default_rng(0))
+    chosen = [batch[batch < 24] for batch in batches]
+    assert all(len(rows) == 6 for rows in chosen)
+    assert all(len(np.unique(joined.labels[rows])) == 2 for rows in chosen)
+    strangers = np.concatenate([batch[batch >= 24] for batch in batches])
+    assert sorted(strangers) == list(range(24, 39)), "each public image once"
+    sizes = [len(batch) for batch in batches]
+    assert max(sizes) - min(sizes) <= 1

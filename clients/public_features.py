@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from fedreid import run_folder
 from fedreid.atomic import write_atomically
 
 PART_IMAGES = 1024  # small enough to share the work, and always the same: another batch could give other last digits
-FOLDER = "public_features"
 
 
 class PublicFeatures:
@@ -33,7 +33,7 @@ class PublicFeatures:
     def __init__(
         self, run_dir: Path, server_round: int, images: int, embed: Callable[[np.ndarray], np.ndarray]
     ) -> None:
-        self.folder = run_dir / "checkpoints" / FOLDER / f"round-{server_round:04d}"
+        self.folder = run_dir / run_folder.PUBLIC_FEATURES / f"round-{server_round:04d}"
         self.images, self.embed = images, embed
 
     def array(self) -> np.ndarray:

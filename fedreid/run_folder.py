@@ -13,6 +13,7 @@ SCENARIO = "scenario.toml"
 START = "start.safetensors"  # the backbone before the first round, every tensor of it
 PUBLIC_PROXIES = "public_proxies.safetensors"
 FINAL = "model.safetensors"  # the global backbone after the last round
+PUBLIC_FEATURES = "checkpoints/public_features"  # of the round in progress; made again when a run goes on
 SETUP = "setup.json"  # what preparing the run found and how long it took
 SUMMARY = "summary.json"
 LOG = "log.txt"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from flwr.app import ArrayRecord, ConfigRecord, Message
 from flwr.serverapp import Grid
 
-from fedreid import wire
+from fedreid import run_folder, wire
 from fedreid.errors import ClientError, RunError
 from fedreid.progress import Progress
 from server.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
@@ -55,6 +56,7 @@ class Federation:
         """
         checkpoint = latest_checkpoint(self.run_dir)
         self.records.rewind(checkpoint.round if checkpoint else None)
+        self._forget_public_features()  # a power cut may have left empty files
         nodes = discover(self.grid, str(self.run_dir), self.data.num_clients)
         self.clients = {node: client for client, node in nodes.items()}
         self.strategy.nodes = nodes
@@ -74,6 +76,7 @@ class Federation:
         self.model.save(wire.to_arrays(arrays))
         failures = len(self.failures)
         References(self).complete(arrays)
+        self._forget_public_features()
         if len(self.failures) > failures:  # the last checkpoint is where the summary finds them
             self._commit(self.settings.rounds, arrays)
 
@@ -206,6 +209,9 @@ class Federation:
         for dataset, metrics in scores.items():
             self.records.ranking(server_round, "generic", metrics, dataset=dataset)
         return {f"generic/{dataset}/mAP": metrics["mAP"] for dataset, metrics in scores.items()}
+
+    def _forget_public_features(self) -> None:
+        shutil.rmtree(self.run_dir / run_folder.PUBLIC_FEATURES, ignore_errors=True)
 
     def _commit(self, server_round: int, arrays: ArrayRecord) -> None:
         """Make this round final: first its rows, then the checkpoint that vouches for them."""

@@ -50,14 +50,14 @@ def near(share: float) -> str:
 
 # Each method gets four trials, and keeps what the method before it in the table has found.
 TRIALS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "fedavg": tuple((rate(value),) for value in (0.003, 0.01, 0.02, 0.04)),
+    "fedavg": tuple((rate(value),) for value in (0.01, 0.02, 0.04, 0.08)),
     "hard_negatives": (
-        (rate(0.003), near(0.05)), (rate(0.01), near(0.05)), (rate(0.02), near(0.05)), (rate(0.01), near(0.1)),
+        (rate(0.01), near(0.05)), (rate(0.02), near(0.05)), (rate(0.04), near(0.05)), (rate(0.04), near(0.1)),
     ),
     "contrastive": tuple((f"method.contrastive.weight={weight:g}",) for weight in (0.5, 1, 2, 5)),
     "fedfr": tuple((f"method.branch.weight={weight:g}",) for weight in (1, 3, 10, 30)),
     "branch_cosface": tuple((f"method.branch.weight={weight:g}",) for weight in (0.1, 0.3, 1, 3)),
-    "centralised": tuple((rate(value),) for value in (0.003, 0.01, 0.02, 0.04)),
+    "centralised": tuple((rate(value),) for value in (0.01, 0.02, 0.04, 0.08)),
 }  # fmt: skip
 BASES: dict[str, tuple[str, ...]] = {
     "fedavg": ("method.name=fedavg",),

@@ -41,8 +41,7 @@ def personalized(findings: Findings, start: str) -> Drawing:
     """What is scored on the clients' own people, by round."""
     figure, axes = blank()
     names = findings.names
-    words = band(axes, findings.personalized["mAP"], f"{names.own.replace('model', 'models')}, mean"
-                 if names.own != names.shared else f"{names.own}, mean")  # fmt: skip
+    words = band(axes, findings.personalized["mAP"], f"{names.several}, mean")
     for column, name in (("start", start), ("alone", "alone")):
         if findings.clients[column].notna().any():
             level = findings.clients[column].mean()

@@ -13,6 +13,7 @@ from fedreid.reports import curves, hard_negatives
 from fedreid.reports.curves import by_round
 from fedreid.reports.drawing import GRID, INK, MUTED, SERIES, STYLE, Drawing, blank, legend
 from fedreid.reports.findings import Findings
+from fedreid.reports.models_figure import models_figure
 
 MOST_ROWS = 40  # clients with a line of their own; more are shown as a distribution
 
@@ -29,10 +30,12 @@ def draw(findings: Findings, start: str) -> Iterator[Drawing]:
         if "loss" in findings.train:
             yield curves.loss(findings.train, names)
         if len(findings.hard_negatives):
-            yield hard_negatives.figure(findings)
+            yield from hard_negatives.figures(findings)
         if findings.has_personalized and (findings.has_start or findings.has_alone):
             few = len(findings.clients) <= MOST_ROWS
             yield _each_client(findings, start) if few else _gains(findings, start)
+        if (models := models_figure(findings, start, names)) is not None:
+            yield models
         if len(findings.phases):
             yield _phases(findings.phases)
         if findings.cost[["bytes_down", "bytes_up"]].notna().any(axis=None):
@@ -43,7 +46,7 @@ def _each_client(findings: Findings, start: str) -> Drawing:
     clients = findings.clients[findings.clients["final"].notna()].sort_values(["gain", "final"])
     figure, axes = blank(max(2.2, 1.1 + 0.26 * len(clients)))
     rows = np.arange(len(clients))
-    reference = clients["alone"] if findings.has_alone else clients["start"]
+    reference, place = clients[findings.against], findings.names.place
     is_better = (clients["gain"] >= 0).to_numpy()
     for better in (True, False):
         chosen = is_better == better
@@ -58,7 +61,7 @@ def _each_client(findings: Findings, start: str) -> Drawing:
             alpha=0.45,
         )
         axes.plot(clients["final"][chosen], rows[chosen], "o", color=SERIES[0 if better else 1], markersize=7,
-                  label=f"in the federation, {'better' if better else 'worse'}")  # fmt: skip
+                  label=f"{place}, {'better' if better else 'worse'}")  # fmt: skip
     if findings.has_alone:
         axes.plot(clients["alone"], rows, "x", color=INK, markersize=6, markeredgewidth=1.6, label="trained alone")
     if findings.has_start:
@@ -68,8 +71,10 @@ def _each_client(findings: Findings, start: str) -> Drawing:
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("mAP on its own people (%)")
     legend(axes, columns=2)
-    against = "training alone" if findings.has_alone else "the start"
-    caption = f"Each line runs from {against} to the client's own model in the federation; sorted by the difference."
+    against = "training alone" if findings.against == "alone" else "the start"
+    names = findings.names
+    final = f"the {names.own}" if names.own == names.shared else f"the client's {names.own}"
+    caption = f"Each line runs from {against} to {final}; sorted by the difference."
     return Drawing("clients-mAP", "clients", "Who gains", caption, figure)
 
 
@@ -85,7 +90,7 @@ def _gains(findings: Findings, start: str) -> Drawing:
     axes.set_ylabel("clients")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     legend(axes)
-    against = "training alone" if findings.has_alone else f"the {start} model"
+    against = "training alone" if findings.against == "alone" else f"the {start} model"
     return Drawing(
         "clients-mAP", "clients", "Who gains", f"How many clients do better or worse than {against}.", figure
     )

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from fedreid.reports.loading import RunFolder
+from fedreid.reports.names import Names, names_of
+from fedreid.reports.own_people import models_of, pivot, wide
 
 Metrics = Mapping[str, float]
 FACTS = ("identities", "train_images", "held_out_images", "cameras")  # of a client, as the data summary names them
@@ -60,28 +62,38 @@ class Findings:
     """Everything measured, arranged by question.
 
     Attributes:
+        names: what the models of this run are called.
         generic: by dataset, in name order.
         personalized: (round, client) rows of every evaluation after the start; columns dataset, mAP, rank1, ...
-        clients: one row for each client (index): dataset, FACTS, and mAP on the client's own people of the start, of
-            training alone, of the final shared model and of the client's final own model (start, alone, shared, final);
-            rank1 and round belong to `final`; gain is over alone, or over the start where nobody trained alone.
-            NaN where not measured.
+        models: scores on the clients' own people, (client) rows, by model: "start" (round 0), "shared" (the server's
+            last one), "plain" (the own one without its branch), "own" (what the method scores, each client's last
+            evaluation), "fine_tune", "distillation" and "alone"; only those that were measured.
+        clients: one row for each client (index): dataset, FACTS, and the mAP of some of these models (CLIENT_MODELS);
+            rank1 belongs to `final`, which is "own"; gain is over `against`. NaN where not measured.
+        against: what a client's gain is over: "alone", or "start" where nobody else trained alone.
+        unmatched: clients whose held-out images have no match among each other, so that none can be ranked.
         train: (round, client) rows: loss, accuracy, num_examples, steps.
+        hard_negatives: (round, client) rows: images, identities, share (percent); empty where none were chosen.
         cost: (round, client) rows: bytes_down, bytes_up, images, seconds (training), evaluation_seconds.
         phases: seconds of the whole federation, one row for each round (index): columns as in timing.csv.
     """
 
+    names: Names
     generic: tuple[Generic, ...]
     personalized: pd.DataFrame
+    models: Mapping[str, pd.DataFrame]
     clients: pd.DataFrame
+    against: str
+    unmatched: tuple[int, ...]
     train: pd.DataFrame
+    hard_negatives: pd.DataFrame
     cost: pd.DataFrame
     phases: pd.DataFrame
 
     @property
     def changed(self) -> tuple[Generic, ...]:
-        """Generic results that have something after the start."""
-        return tuple(result for result in self.generic if result.last_round > 0)
+        """Generic results that have a score after the start."""
+        return tuple(result for result in self.generic if result.last_round > 0 and not np.isnan(result.final["mAP"]))
 
     @property
     def has_alone(self) -> bool:
@@ -96,45 +108,49 @@ class Findings:
         return bool(self.clients["final"].notna().any())
 
 
+CLIENT_MODELS = {"start": "start", "alone": "alone", "shared": "shared", "plain": "plain", "final": "own"}
+KEPT = {"hard_negatives": "images", "hard_negative_identities": "identities", "hard_negative_share": "share"}
+
+
 def find(run: RunFolder) -> Findings:
     """Arrange a run's tables."""
-    own = _wide(run.metrics, "personalized", ["round", "client", "dataset"]).reset_index("dataset")
-    train = _wide(run.metrics, "train", ["round", "client"])
-    cost = _wide(run.metrics, "cost", ["round", "client"])
+    names = names_of(run.scenario)
+    own = wide(run.metrics, "personalized", ["round", "client", "dataset"]).reset_index("dataset")
+    train = wide(run.metrics, "train", ["round", "client"])
+    models = models_of(own, run.references, names)
+    against = "alone" if "alone" in models and run.scenario.method.name != "local_only" else "start"
+    kept = train.reindex(columns=list(KEPT)) if run.scenario.method.has("hard_negatives") else train.iloc[:0, :0]
     return Findings(
+        names=names,
         generic=_generic(run),
         personalized=own[own.index.get_level_values("round") > 0],
-        clients=_clients(run, own, train),
+        models=models,
+        clients=_clients(run, own, train, models, against),
+        against=against,
+        unmatched=_unmatched(models),
         train=train,
-        cost=_with_seconds(cost, run.timing),
-        phases=_pivot(run.timing[run.timing["client"] < 0], ["round"]),
+        hard_negatives=kept.rename(columns=KEPT).dropna(),
+        cost=_with_seconds(wide(run.metrics, "cost", ["round", "client"]), run.timing),
+        phases=pivot(run.timing[run.timing["client"] < 0], ["round"]),
     )
 
 
-def _wide(table: pd.DataFrame, scope: str, keys: list[str]) -> pd.DataFrame:
-    return _pivot(table[table["scope"] == scope], keys)
-
-
-def _pivot(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Metrics as columns. The last row wins where a round was done twice, which is what a resumed run did."""
-    if table.empty:
-        return table[keys].set_index(keys)
-    unique = table.drop_duplicates([*keys, "metric"], keep="last")
-    return unique.set_index([*keys, "metric"])["value"].unstack("metric").sort_index().rename_axis(columns=None)
-
-
 def _generic(run: RunFolder) -> tuple[Generic, ...]:
-    rounds = _wide(run.metrics, "generic", ["dataset", "round"])
+    rounds = wide(run.metrics, "generic", ["dataset", "round"])
     lonely = run.references[run.references["reference"] == "local_only"]
     found = []
     for dataset in sorted(rounds.index.get_level_values("dataset").unique()) if len(rounds) else []:
         of_clients = lonely[(lonely["scope"] == "generic") & (lonely["dataset"] == dataset)]
         alone = of_clients.groupby("metric")["value"].mean().to_dict() if len(of_clients) else None
-        found.append(Generic(dataset, rounds.loc[dataset], alone))
+        scored = rounds.loc[dataset]
+        never_changes = run.scenario.method.name == "local_only" and 0 in scored.index
+        found.append(Generic(dataset, scored.loc[[0]] if never_changes else scored, alone))
     return tuple(found)
 
 
-def _clients(run: RunFolder, own: pd.DataFrame, train: pd.DataFrame) -> pd.DataFrame:
+def _clients(
+    run: RunFolder, own: pd.DataFrame, train: pd.DataFrame, models: Mapping[str, pd.DataFrame], against: str
+) -> pd.DataFrame:
     """One row for each client that the data, the training or the evaluation knows."""
     facts = {int(entry["client"]): entry for entry in run.data.get("clients", ())}
     known = set(facts)
@@ -145,34 +161,25 @@ def _clients(run: RunFolder, own: pd.DataFrame, train: pd.DataFrame) -> pd.DataF
     clients["dataset"] = [str(facts.get(client, {}).get("dataset", names.get(client, ""))) for client in clients.index]
     for column in FACTS:
         clients[column] = [float(facts.get(client, {}).get(column, np.nan)) for client in clients.index]
-    scores = own.reset_index().reindex(columns=["round", "client", "mAP", "rank1"])
-    start = scores[scores["round"] == 0].set_index("client")
-    final = scores[scores["round"] > 0].sort_values("round").drop_duplicates("client", keep="last").set_index("client")
-    columns = {
-        "start": start["mAP"],
-        "alone": _reference(run, "local_only"),
-        "shared": _reference(run, "global_model"),
-        "final": final["mAP"],
-        "rank1": final["rank1"],
-        "round": final["round"],
-    }
-    for column, values in columns.items():
-        clients[column] = values.reindex(clients.index).astype("float64")
-    reference = clients["alone"] if clients["alone"].notna().any() else clients["start"]
-    clients["gain"] = clients["final"] - reference
+    empty = pd.DataFrame(columns=["mAP", "rank1"], dtype="float64")
+    for column, model in CLIENT_MODELS.items():
+        clients[column] = models.get(model, empty).reindex(clients.index, columns=["mAP"])["mAP"].astype("float64")
+    clients["rank1"] = models.get("own", empty).reindex(clients.index, columns=["rank1"])["rank1"].astype("float64")
+    clients["gain"] = clients["final"] - clients[against]
     return clients
 
 
-def _reference(run: RunFolder, name: str) -> pd.Series:
-    """A reference's personalized mAP by client."""
-    table = run.references
-    rows = table[(table["reference"] == name) & (table["scope"] == "personalized") & (table["metric"] == "mAP")]
-    return rows.drop_duplicates("client", keep="last").set_index("client")["value"]
+def _unmatched(models: Mapping[str, pd.DataFrame]) -> tuple[int, ...]:
+    """Clients that were scored, with no query among their images. All models are asked the same."""
+    scores = models.get("own", models.get("start"))
+    if scores is None or "queries" not in scores:
+        return ()
+    return tuple(int(client) for client in scores.index[scores["queries"] == 0])
 
 
 def _with_seconds(cost: pd.DataFrame, timing: pd.DataFrame) -> pd.DataFrame:
     """Costs with the clients' seconds beside them; the clock lives in its own file, so that metrics.csv repeats."""
-    clocks = _pivot(timing[timing["client"] >= 0], ["round", "client"]).rename(columns={"training_seconds": "seconds"})
+    clocks = pivot(timing[timing["client"] >= 0], ["round", "client"]).rename(columns={"training_seconds": "seconds"})
     joined = cost.join(clocks, how="outer") if len(clocks) else cost
     for name in ("bytes_down", "bytes_up", "images", "seconds"):
         if name not in joined:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from fedreid.reports.figures import Drawing
+from fedreid.reports.drawing import Drawing
 from fedreid.reports.page import Content
 from fedreid.reports.tables import Row, Table
 
@@ -20,7 +20,7 @@ def to_markdown(content: Content, drawings: Sequence[Drawing]) -> str:
 def _blocks(content: Content, drawings: Sequence[Drawing]) -> Iterator[str]:
     yield f"# {escape(content.title)}"
     yield from (escape(text) for text in (content.description,) if text)
-    yield from (f"> **{escape(text)}**" for text in (content.status,) if text)
+    yield from (f"> **{escape(text)}**" for text in (content.status, *content.marks) if text)
     yield from map(escape, content.summary)
     rows = [
         f"| {escape(tile.name)} | {escape(f'{tile.value} {tile.unit}'.strip())} | {escape(tile.detail)} |"
@@ -28,8 +28,13 @@ def _blocks(content: Content, drawings: Sequence[Drawing]) -> Iterator[str]:
     ]
     yield "\n".join(["| Key figure | Value | |", "|---|---:|---|", *rows])
     yield from _section("Round by round", [], "curves", drawings)
-    yield from _section("The shared model, on people nobody trained on", content.generic, "generic", drawings)
-    yield from _section("Each client, on its own people", content.clients, "clients", drawings)
+    generic = f"The {content.names.shared}, on people nobody trained on"
+    yield from _section(generic, content.generic, "generic", drawings)
+    clients = [*content.models, *content.clients, *content.open_set]
+    yield from _section("Each client, on its own people", clients, "clients", drawings)
+    yield from (_list(lines) for lines in (content.client_notes,) if lines)
+    yield from _section("Hard negatives", content.public, "public", drawings)
+    yield from (_list(lines) for lines in (content.public_notes,) if lines)
     yield from _section("Costs", content.costs, "costs", drawings)
     yield _list(f"{name}: {value}" for name, value in content.totals)
     if content.failures:
@@ -66,13 +71,13 @@ def _table(table: Table) -> Iterator[str]:
     if table.title:
         yield f"### {escape(table.title)}"
     rule = "|".join("---" if place < table.text_columns else "---:" for place in range(len(table.columns)))
-    yield "\n".join([_line(table.columns), f"|{rule}|", *(_row(row) for row in table.rows)])
-    if table.note:
-        yield escape(table.note)
+    if table.rows:
+        yield "\n".join([_line(table.columns), f"|{rule}|", *(_row(row) for row in table.rows)])
+    yield from (escape(line) for line in table.note.splitlines())
 
 
 def _row(row: Row) -> str:
-    texts = [cell.text for cell in row.cells]
+    texts = [f"{cell.text} {cell.detail}".strip() for cell in row.cells]
     return _line(texts, mark="**" if row.is_total or row.is_strong else "")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fedreid.reports.numbers import plural
 from fedreid.scenario.method_schema import FaithfulSettings, MethodSettings
-from fedreid.scenario.schema import AggregationSettings, Scenario
+from fedreid.scenario.schema import Scenario
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def strategy_sentence(scenario: Scenario) -> str:
     if method.name == "local_only":
         return "none: what the server keeps is the start."
     entry, settings = STRATEGIES[scenario.federation.strategy], scenario.aggregation
-    fields = AggregationSettings.model_dump(settings) | {"weights": weights(scenario)}
+    fields = settings.model_dump() | {"weights": weights(scenario)}
     extra = {
         "fedface": "; then the proxies of all clients are moved apart",
         "fedpav": "; then distillation on public images" if method.fedpav.distillation else "",
@@ -145,13 +145,13 @@ def _fedfr(method: MethodSettings) -> str:
         return "All of its parts are off, which makes it FedAvg: the mean of what clients train on their own images."
     chosen, parts = method.hard_negatives, []
     if method.has("hard_negatives"):
-        near = f"the {100 * chosen.quantile:g} % that are nearest to them"
+        near = f"the {100 * chosen.quantile:g} % nearest to one of its own"
         if chosen.select == "threshold":
-            near = f"those whose cosine to one of them is above {chosen.threshold:g}"
+            near = f"those with a cosine above {chosen.threshold:g} to one of its own"
         parts.append(f"hard negatives among the public images ({near})")
     elif method.has("public"):
         parts.append("all public images")
-    first = f"Clients train on their own images and on {parts[0]}" if parts else "Clients train on their own images"
+    first = f"A client trains on its own images and on {parts[0]}" if parts else "A client trains on its own images"
     more = []
     if method.has("contrastive"):
         more.append(

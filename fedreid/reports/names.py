@@ -17,7 +17,7 @@ class Names:
         shared: the model that the server keeps.
         own: the model that is scored on a client's own people, in short; `owns`: those of all clients.
         subject: `own` at the start of a sentence, with when it is taken; `people`: whom it is scored on.
-        when: what a column of its scores has to explain.
+        column: `own` over a column, if that is something else; `when`: what the column has to explain.
         outcome: what the last round's model came from; `place`: where a client's final model was trained.
         loss: what the training loss is made of.
         has_branch: a personalized branch stands behind the own model.
@@ -30,6 +30,7 @@ class Names:
     owns: str = "the clients' own models"
     subject: str = "Each client's own model, before aggregation,"
     people: str = "the client's own people"
+    column: str = ""
     when: str = "after the client's local training, before aggregation"
     outcome: str = "Federation"
     place: str = "in the federation"
@@ -42,6 +43,16 @@ class Names:
         """`own` as a heading starts."""
         return capitalised(self.own)
 
+    @property
+    def over_column(self) -> str:
+        """`own` in a table's head."""
+        return self.column or self.title
+
+    @property
+    def several(self) -> str:
+        """`own` of all clients, in a legend."""
+        return self.own if self.own == self.shared else self.own.replace("model", "models")
+
 
 def names_of(scenario: Scenario) -> Names:
     """The words for what this scenario trains."""
@@ -50,7 +61,8 @@ def names_of(scenario: Scenario) -> Names:
     if method.has("branch"):
         return replace(
             names, own="own model with branch", owns="the clients' own models with their branches", has_branch=True,
-            subject="Each client's own model with its branch, before aggregation,",
+            subject="Each client's own model with its branch, before aggregation,", column="With branch",
+            when="the client's own model, after its local training and before aggregation",
         )  # fmt: skip
     if method.name == "ditto":
         return replace(

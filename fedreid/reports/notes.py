@@ -4,75 +4,100 @@ from __future__ import annotations
 
 from fedreid.reports.findings import Findings
 from fedreid.reports.loading import RunFolder
+from fedreid.reports.methods import STRATEGIES, deviations, epochs, method_sentence, strategy_sentence, weights
+from fedreid.reports.names import Names, capitalised
 from fedreid.reports.numbers import count, plural, seconds
+from fedreid.reports.protocol_words import (
+    BATCHNORM,
+    CHANCE,
+    GENERIC,
+    LAST,
+    LAST_OF_ALONE,
+    LOCAL_ONLY,
+    OPEN_SET,
+    PARTICIPATION,
+    PERSONALIZED,
+    RECALIBRATED,
+    SHARED_PEOPLE,
+    STRANGERS,
+)  # fmt: skip
 from fedreid.reports.words import start_name
 
-BATCHNORM = {
-    "average": "all of it travels and is averaged: scale, shift and running statistics.",
-    "local": "none of it travels; every client keeps its own.",
-    "statistics_local": "scale and shift travel and are averaged; running statistics stay with the client.",
-}
-RECALIBRATED = " For generic evaluation the running statistics are measured again, on the public images."
-GENERIC = (
-    "The shared model ranks each dataset's gallery for each query, by cosine similarity. Neither a client nor the "
-    "pre-training saw these identities. Gallery images of the same identity from the same camera as the query are left "
-    "out; a query whose identity no other camera shows is skipped and counted. AP is the mean of the precision at each "
-    "true match; mINP is the mean inverse negative penalty."
-)
-PERSONALIZED = (
-    "Each client's own model, after its local training and before aggregation, ranks the held-out images of that "
-    "client's own people ({percent:.0f} % of each person's images, never trained on): each image is a query against "
-    "all others, under the same rules; where a client's images come from one camera only, just the query is left out. "
-    "In means over clients every client has the same weight."
-)
-LAST = "The one after the last round, chosen by no test image; the best round is shown for orientation only."
-LOCAL_ONLY = (
-    "Each client starts from the same {start} model and trains on its own images only, for {epochs}, as many as "
-    "a client trains in the federation on average, and never sends or receives a model. On generic images: the mean of "
-    "these models' scores."
-)
-PARTICIPATION = (
-    "{percent:.0f} % of the clients train in each round, drawn from the seed. Curves show those evaluated in a "
-    "round; tables show each client's last evaluation."
-)
-CHANCE = "One run with one seed ({seed}): small differences may be luck. Repeat with other seeds to know."
-
-MOST_NAMED = 20  # unreadable images named in one sentence; the page lists more, summary.json all
+MOST_NAMED = 20  # unreadable images or clients named in one sentence; the page lists more, summary.json all
 
 
 def protocol(run: RunFolder, findings: Findings) -> list[tuple[str, str]]:
-    """(term, explanation) of how it was evaluated."""
-    scenario, start = run.scenario, start_name(run)
-    federation = scenario.federation
-    notes = [
-        ("Generic", GENERIC),
-        ("Personalized", PERSONALIZED.format(percent=100 * scenario.partition.held_out)),
-        ("Which model", LAST),
-        (f"{start.capitalize()} model", _start(run)),
-    ]
+    """(term, explanation) of what was trained and how it was evaluated."""
+    scenario, start, names = run.scenario, start_name(run), findings.names
+    notes = [("Method", f"{names.method}. {method_sentence(scenario.method)}")]
+    notes.append(("Aggregation", capitalised(strategy_sentence(scenario))))
+    notes.append(("Generic", GENERIC.format(shared=names.shared)))
+    notes.append(("Personalized", _personalized(run, names)))
+    notes += _open_set(run, findings)
+    notes.append(("Which model", LAST if names.shared != "starting model" else LAST_OF_ALONE))
+    notes.append((f"{start.capitalize()} model", _start(run)))
     if findings.has_alone or any(result.alone for result in findings.generic):
-        epochs = scenario.average_epochs(max(1, len(run.data.get("clients", ()))))
-        notes.append(("Local only", LOCAL_ONLY.format(start=start, epochs=plural(epochs, "epoch"))))
-    again = RECALIBRATED if federation.batchnorm != "average" and run.data.get("public", {}).get("images") else ""
-    notes.append(("BatchNorm", f"Policy {federation.batchnorm}: {BATCHNORM[federation.batchnorm]}{again}"))
-    if federation.fraction < 1:
-        notes.append(("Participation", PARTICIPATION.format(percent=100 * federation.fraction)))
+        lonely = scenario.average_epochs(max(1, len(run.data.get("clients", ()))))
+        notes.append(("Local only", LOCAL_ONLY.format(start=start, epochs=plural(lonely, "epoch"))))
+    again = RECALIBRATED if scenario.batchnorm != "average" and run.data.get("public", {}).get("images") else ""
+    notes.append(("BatchNorm", f"Policy {scenario.batchnorm}: {BATCHNORM[scenario.batchnorm]}{again}"))
+    if scenario.federation.fraction < 1:
+        notes.append(("Participation", PARTICIPATION.format(percent=100 * scenario.federation.fraction)))
+    if changed := deviations(scenario.faithful):
+        notes.append(("Deviations", f"As FedFR's published code does, and its text doesn't: {'; '.join(changed)}."))
     return [*notes, ("Chance", CHANCE.format(seed=scenario.seed))]
+
+
+def _personalized(run: RunFolder, names: Names) -> str:
+    percent = 100 * run.scenario.partition.held_out
+    return PERSONALIZED.format(subject=names.subject, people=names.people, percent=percent)
+
+
+def _open_set(run: RunFolder, findings: Findings) -> list[tuple[str, str]]:
+    """How verification and identification were done, and with whose images; nothing where they weren't."""
+    counts = ("impostor_pairs", "non_mated_probes")
+    on_clients = any(name in scores for scores in findings.models.values() for name in counts)
+    if not on_clients and not any(name in result.rounds for result in findings.generic for name in counts):
+        return []
+    notes = [("Open set", OPEN_SET)]
+    if on_clients:
+        kind = run.scenario.evaluation.impostors
+        shared = run.data.get("shared_identities", 0) if kind != "public" else 0
+        people = SHARED_PEOPLE.format(people=plural(shared, "identity")) if shared else ""
+        notes.append(("Strangers", STRANGERS[kind] + people))
+    return notes
+
+
+def client_notes(findings: Findings) -> list[str]:
+    """Why clients, or all of them, have no ranking on their own people."""
+    clients = findings.unmatched
+    if not clients:
+        return []
+    whose = "its" if len(clients) == 1 else "their"
+    if len(clients) == len(findings.clients):
+        who = "The client has no" if len(clients) == 1 else "No client has a"
+    else:
+        named = ", ".join(map(str, clients[:MOST_NAMED])) + (", ..." if len(clients) > MOST_NAMED else "")
+        who = f"Client {named} has no" if len(clients) == 1 else f"{len(clients):,} clients ({named}) have no"
+    return [
+        f"{who} personalized mAP, since none of {whose} held-out images has a match: each shows a person whose "
+        "held-out images all come from one camera, or who has only this one. To hold out more: partition.held_out."
+    ]
 
 
 def _start(run: RunFolder) -> str:
     facts, settings = run.summary.get("pretrain", {}), run.scenario.pretrain
-    weights = " from ImageNet weights" if run.scenario.model.weights else ""
+    weights_from = " from ImageNet weights" if run.scenario.model.weights else ""
     if not facts.get("images"):
-        return f"Round 0. There was no pre-training: the network starts{weights or ' with random weights'}."
+        return f"Round 0. There was no pre-training: the network starts{weights_from or ' with random weights'}."
     cached = " It came from the cache of an earlier run with the same settings." if facts.get("from_cache") else ""
     return (
-        f"Round 0: trained{weights} with CosFace on the public set, {plural(facts['identities'], 'identity')} with "
-        f"{plural(facts['images'], 'image')}, for {plural(facts.get('epochs', settings.epochs), 'epoch')}.{cached}"
+        f"Round 0: trained{weights_from} with CosFace on the public set, {plural(facts['identities'], 'identity')} "
+        f"with {plural(facts['images'], 'image')}, for {plural(facts.get('epochs', settings.epochs), 'epoch')}.{cached}"
     )
 
 
-def setup(run: RunFolder) -> list[tuple[str, str]]:
+def setup(run: RunFolder, names: Names) -> list[tuple[str, str]]:
     """(term, value): the federation at a glance."""
     scenario, model = run.scenario, run.summary.get("model", {})
     method, height_width = scenario.method, " × ".join(map(str, scenario.data.image_size))
@@ -82,14 +107,32 @@ def setup(run: RunFolder) -> list[tuple[str, str]]:
     return [
         ("Model", f"{backbone}, {scenario.model.embedding_dim}-dimensional embeddings"),
         ("Input", f"{height_width} pixels (height × width)"),
-        ("Loss", f"CosFace, scale {scenario.loss.scale:g}, margin {scenario.loss.margin:g}"),
-        ("Client step", f"{method.name}: {plural(method.epochs, 'epoch')} of SGD, batch {method.batch_size}, "
+        ("Loss", _loss(run)),
+        ("Client step", f"{names.method}: {epochs(scenario)} of SGD, batch {method.batch_size}, "
          f"learning rate {method.learning_rate:g}, momentum {method.momentum:g}, weight decay {method.weight_decay:g}"),
-        ("Server step", f"{scenario.federation.strategy}, weights by training images"),
+        ("Server step", _server_step(run)),
         ("Clients", f"by {scenario.partition.by}"),
         ("Engine", str(run.summary.get("engine", scenario.runtime.engine))),
         ("Seed", str(scenario.seed)),
     ]  # fmt: skip
+
+
+def _loss(run: RunFolder) -> str:
+    loss, method = run.scenario.loss, run.scenario.method
+    text = f"CosFace, scale {loss.scale:g}, margin {loss.margin:g}"
+    if loss.triplet != "none":
+        text += f"; {loss.triplet_weight:g} × {loss.triplet.replace('_', '-')} triplet"
+    if method.name == "moon" or method.has("contrastive"):
+        weight = method.moon.weight if method.name == "moon" else method.contrastive.weight
+        text += f"; {weight:g} × contrastive"
+    return text + (f"; {method.branch.weight:g} × branch ({method.branch.loss})" if method.has("branch") else "")
+
+
+def _server_step(run: RunFolder) -> str:
+    if run.scenario.method.name in ("centralised", "local_only"):
+        return "none"
+    strategy = run.scenario.federation.strategy
+    return STRATEGIES[strategy].title + (f", weights by {weights(run.scenario)}" if strategy == "fedavg" else "")
 
 
 def data_notes(run: RunFolder) -> list[str]:

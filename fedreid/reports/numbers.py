@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 DASH = "–"
 
 
@@ -21,6 +23,12 @@ def points(value: float | None) -> str:
 
 def count(value: float | None) -> str:
     return DASH if value is None or is_missing(value) else f"{round(value):,}"
+
+
+def scientific(value: float, digits: int | None = None) -> str:
+    """As metrics.csv names rates: 1e-4; with `digits`, rounded to so many of them: 8.1e-5."""
+    precision = None if digits is None else digits - 1
+    return np.format_float_scientific(value, precision=precision, trim="-", exp_digits=1).replace("+", "")
 
 
 def size(num_bytes: float | None) -> str:

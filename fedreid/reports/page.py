@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from fedreid.reports import notes, tables, words
-from fedreid.reports.drawing import to_svg
-from fedreid.reports.figures import Drawing
-from fedreid.reports.findings import Findings
+from fedreid.reports import hard_negatives, methods, notes, open_set, tables, words
+from fedreid.reports.cost_tables import cost_tables
+from fedreid.reports.data_tables import data_tables
+from fedreid.reports.drawing import Drawing, to_svg
+from fedreid.reports.findings import Findings, Generic
 from fedreid.reports.loading import RunFolder
+from fedreid.reports.models_table import models_table
+from fedreid.reports.names import Names
 from fedreid.reports.numbers import clock, count, is_missing, percent, points, size
 
 HERE = Path(__file__).parent
@@ -38,11 +42,18 @@ class Content:
     title: str
     description: str
     status: str
+    marks: list[str]
+    names: Names
     summary: list[str]
     tiles: list[Tile]
     setup: list[tuple[str, str]]
     generic: list[tables.Table]
+    models: list[tables.Table]
     clients: list[tables.Table]
+    open_set: list[tables.Table]
+    client_notes: list[str]
+    public: list[tables.Table]
+    public_notes: list[str]
     costs: list[tables.Table]
     totals: list[tuple[str, str]]
     failures: list[str]
@@ -58,20 +69,27 @@ class Content:
 
 def content_of(run: RunFolder, findings: Findings) -> Content:
     """Everything a report says about a run."""
-    start = words.start_name(run)
+    start, names = words.start_name(run), findings.names
     return Content(
         title=run.scenario.name,
         description=run.scenario.description,
         status=words.status(run),
+        marks=methods.marks(run.scenario),
+        names=names,
         summary=words.summary(run, findings),
         tiles=key_figures(run, findings),
-        setup=notes.setup(run),
-        generic=[tables.generic_table(result, start) for result in findings.generic],
+        setup=notes.setup(run, names),
+        generic=[table for result in findings.generic for table in _generic(run, result, start, names)],
+        models=[table for table in (models_table(run, findings),) if table],
         clients=tables.client_tables(findings, start) if len(findings.clients) else [],
-        costs=tables.cost_tables(findings),
+        open_set=[table for table in (open_set.client_table(findings),) if table],
+        client_notes=notes.client_notes(findings),
+        public=hard_negatives.tables(findings),
+        public_notes=hard_negatives.notes(run, findings),
+        costs=cost_tables(findings),
         totals=notes.totals(run),
         failures=notes.failures(run),
-        data=tables.data_tables(run.data),
+        data=data_tables(run.data, trains_on_public=_trains_on_public(run)),
         data_notes=notes.data_notes(run),
         bad_images=[str(image) for image in run.data.get("bad_images", ())],
         protocol=notes.protocol(run, findings),
@@ -80,6 +98,16 @@ def content_of(run: RunFolder, findings: Findings) -> Content:
         seed=run.scenario.seed,
         scenario=run.scenario_text,
     )
+
+
+def _generic(run: RunFolder, result: Generic, start: str, names: Names) -> list[tables.Table]:
+    verified = open_set.generic_table(result, start, names.outcome, run.scenario.evaluation)
+    return [tables.generic_table(result, start, names.outcome), *([verified] if verified else [])]
+
+
+def _trains_on_public(run: RunFolder) -> bool:
+    method = run.scenario.method
+    return method.has("public") or method.name == "centralised"
 
 
 def key_figures(run: RunFolder, findings: Findings) -> list[Tile]:
@@ -96,9 +124,10 @@ def key_figures(run: RunFolder, findings: Findings) -> list[Tile]:
     clients = findings.clients[findings.clients["final"].notna()]
     if len(clients):
         gain = float(clients["gain"].mean())
-        against = "trained alone" if findings.has_alone else start
+        against = "trained alone" if findings.against == "alone" else start
         detail = "" if is_missing(gain) else f"{points(gain)} vs {against}"
-        tiles.append(Tile("Personalized mAP · mean", percent(clients["final"].mean()), "%", detail, _tone(gain)))
+        name = f"Personalized mAP · {findings.names.several}, mean"
+        tiles.append(Tile(name, percent(clients["final"].mean()), "%", detail, _tone(gain)))
         gains = clients["gain"].dropna()
         if len(gains):
             better = int((gains >= words.SAME).sum())
@@ -127,6 +156,7 @@ def to_html(content: Content, drawings: Sequence[Drawing]) -> str:
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["whole_rates"] = _whole_rates
     figures: dict[str, list[dict[str, Any]]] = {}
     for drawing in drawings:
         svg = Markup(
@@ -135,3 +165,8 @@ def to_html(content: Content, drawings: Sequence[Drawing]) -> str:
         figures.setdefault(drawing.section, []).append({"drawing": drawing, "svg": svg})
     style = Markup((HERE / "page.css").read_text(encoding="utf-8"))
     return environment.get_template("page.html.jinja").render(content=content, figures=figures, style=style)
+
+
+def _whole_rates(text: str) -> Markup:
+    """Text in which 1e-4 is never broken behind its hyphen."""
+    return Markup(re.sub(r"\b[\d.]+e-\d+\b", r'<span class="whole">\g<0></span>', str(escape(text))))

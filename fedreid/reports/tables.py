@@ -1,4 +1,4 @@
-"""The tables of a report, as cells that a page colours and that Markdown prints."""
+"""The tables of a report, as cells that a page colours and that Markdown prints; those of the ranking scores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from fedreid.reports.findings import Findings, Generic, Metrics
-from fedreid.reports.numbers import DASH, count, is_missing, percent, points, rate, seconds, size
+from fedreid.reports.numbers import DASH, count, is_missing, percent, points
 
 MOST_OPEN = 40  # rows that stand open in a page; more go behind a click
 MOST_CLIENTS = 200  # clients with a row of their own; of more there are only quantiles
@@ -17,10 +17,11 @@ EXTREMES = 5
 
 @dataclass(frozen=True)
 class Cell:
-    """One value. `shade`: -1 (bad) to 1 (good), as the page colours it; 0: none."""
+    """One value. `shade`: -1 (bad) to 1 (good), as the page colours it; 0: none. `detail`: behind it, in small."""
 
     text: str
     shade: float = 0.0
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,9 @@ class Table:
     """A table with its words.
 
     Attributes:
-        title, note: above and below it; may be empty.
+        title, note: above and below it; may be empty. Each line of a note is a paragraph.
         columns: their titles; the first ones, `text_columns` many, hold text and the others numbers.
+        rows: may be empty where the note says why.
         is_folded: too long to stand open in a page.
     """
 
@@ -58,13 +60,13 @@ def row(*texts: str | Cell, is_total: bool = False, is_strong: bool = False) -> 
 RANKING = {"mAP": "mAP", "rank1": "rank-1", "rank5": "rank-5", "rank10": "rank-10", "mINP": "mINP"}
 
 
-def generic_table(result: Generic, start: str) -> Table:
-    """The shared model on one dataset's generic test set, between its references."""
+def generic_table(result: Generic, start: str, outcome: str) -> Table:
+    """The shared model on one dataset's generic test set, between its references; `outcome`: see `Names`."""
     found: list[tuple[str, Metrics | None, bool]] = [(f"{start.capitalize()} model (round 0)", result.start, False)]
     found.append(("Local only (mean over clients)", result.alone, False))
     if result.last_round > 0:
-        found.append((f"Federation, final (round {result.last_round})", result.final, True))
-        found.append((f"Federation, best (round {result.best_round}) *", result.best, False))
+        found.append((f"{outcome}, final (round {result.last_round})", result.final, True))
+        found.append((f"{outcome}, best (round {result.best_round}) *", result.best, False))
     rows = [_ranking(name, metrics, result, is_strong) for name, metrics, is_strong in found if metrics is not None]
     asked, skipped = count(result.final.get("queries")), count(result.final.get("skipped"))
     note = f"In percent. {asked} queries counted; {skipped} skipped, because no other camera shows the same person."
@@ -105,10 +107,10 @@ def client_tables(findings: Findings, start: str) -> list[Table]:
     whole = table(
         "Every client",
         [*rows.values(), line("Mean", "", numbers.mean(), is_total=True)],
-        CLIENT_NOTE + SHARED_NOTE * ("shared" in scores),
+        _client_note(findings, scores),
     )
     if len(clients) <= MOST_OPEN:
-        return [replace(whole, title="")]
+        return [whole]
     spread = table(
         "Spread over clients", [line(name, "", numbers.quantile(share)) for name, share in QUANTILES], SPREAD_NOTE
     )
@@ -120,14 +122,15 @@ def client_tables(findings: Findings, start: str) -> list[Table]:
 
 def _scores(findings: Findings, start: str) -> dict[str, str]:
     """Columns of personalized scores that were measured, and their titles."""
-    against = "local only" if findings.has_alone else start
+    against, own = "local only" if findings.against == "alone" else start, findings.names.over_column
     titles = {
-        "final": "Own model mAP",
+        "final": f"{own} mAP",
         "gain": f"vs {against}",
         "alone": "Local only mAP",
         "start": f"{start.capitalize()} mAP",
         "shared": "Shared model mAP",
-        "rank1": "Own model rank-1",
+        "plain": "Without branch mAP",
+        "rank1": f"{own} rank-1",
     }
     return {name: title for name, title in titles.items() if findings.clients[name].notna().any()}
 
@@ -140,105 +143,11 @@ COUNTS = {
 }
 QUANTILES = (("Lowest", 0.0), ("10 %", 0.1), ("Median", 0.5), ("90 %", 0.9), ("Highest", 1.0))
 SPREAD_NOTE = "Each column by itself: a row is not one client."
-CLIENT_NOTE = (
-    "In percent, on held-out images of the client's own people. Own model: after the client's local training, before "
-    "aggregation."
-)
-SHARED_NOTE = " Shared model: the final one, as the server keeps it."
 
 
-COSTS = ("Images", "Received", "Sent", "Training time", "Images/s")
-
-
-def cost_tables(findings: Findings) -> list[Table]:
-    """What each round and each client cost, and both together where that fits."""
-    cost = findings.cost
-    if cost.empty:
-        return []
-    tables = [_cost_by_round(findings), _cost_by_client(cost)]
-    if len(cost) <= 2 * MOST_CLIENTS:
-        rows = [row(str(key[0]), str(key[1]), *_cost(values)) for key, values in _rows_of(cost)]
-        total = row("Total", "", *_cost(_sums(cost)), is_total=True)
-        tables.append(
-            Table(
-                "Every client in every round",
-                ("Round", "Client", *COSTS),
-                (*rows, total),
-                text_columns=2,
-                is_folded=True,
-            )
-        )
-    return tables
-
-
-def _rows_of(cost: pd.DataFrame) -> Iterable[tuple[tuple[int, int], pd.Series]]:
-    """((round, client), values) of every row."""
-    return ((key, cost.iloc[place]) for place, key in enumerate(cost.index))
-
-
-def _sums(cost: pd.DataFrame) -> pd.Series:
-    return cost[["images", "bytes_down", "bytes_up", "seconds"]].sum(min_count=1)
-
-
-def _cost(values: pd.Series) -> tuple[str, ...]:
-    speed = None if is_missing(values["seconds"]) else rate(values["images"], values["seconds"])
-    down, up = size(values["bytes_down"]), size(values["bytes_up"])
-    return count(values["images"]), down, up, seconds(values["seconds"]), count(speed)
-
-
-def _cost_by_round(findings: Findings) -> Table:
-    groups = findings.cost.groupby(level="round")
-    walls = findings.phases.drop(columns="round_seconds", errors="ignore").sum(axis=1)
-    rows = [
-        row(str(number), count(len(group)), *_cost(_sums(group)), seconds(walls.get(number)))
-        for number, group in groups
-    ]
-    total = row("Total", "", *_cost(_sums(findings.cost)), seconds(walls.sum() if len(walls) else None), is_total=True)
-    note = (
-        "Received and sent by clients. Training time is the sum over clients, images/s are per second of it; "
-        "wall time is the whole round's."
-    )
-    columns = ("Round", "Clients", *COSTS, "Wall time")
-    return Table("By round", columns, (*rows, total), note, is_folded=len(rows) > MOST_OPEN)
-
-
-def _cost_by_client(cost: pd.DataFrame) -> Table:
-    sums = {client: (len(group), _sums(group)) for client, group in cost.groupby(level="client")}
-    rows = [row(str(client), count(rounds), *_cost(values)) for client, (rounds, values) in sums.items()]
-    total = row("Total", count(len(cost)), *_cost(_sums(cost)), is_total=True)
-    columns = ("Client", "Rounds", *COSTS)
-    if len(rows) <= MOST_CLIENTS:
-        return Table("By client", columns, (*rows, total), is_folded=len(rows) > MOST_OPEN)
-    frame = pd.DataFrame({client: values for client, (_, values) in sums.items()}).T
-    frame["rounds"] = [rounds for rounds, _ in sums.values()]
-    spread = []
-    for name, share in (("Lowest", 0.0), ("Median", 0.5), ("Highest", 1.0)):
-        values = frame.quantile(share)
-        spread.append(row(name, count(values["rounds"]), *_cost(values)[:-1], DASH))
-    return Table("By client", columns, (*spread, total), SPREAD_NOTE)
-
-
-def data_tables(data: dict) -> list[Table]:
-    """The sources part by part, and who got how much of them."""
-    rows = [
-        row(name, part.capitalize(), *(count(facts[part][key]) for key in ("identities", "images", "cameras")))
-        for name, facts in data.get("sources", {}).items()
-        for part in ("train", "query", "gallery")
-        if facts.get(part, {}).get("images")
-    ]
-    sources = Table("Sources", ("Source", "Part", "Identities", "Images", "Cameras"), tuple(rows), text_columns=2)
-    uses = {
-        "public": "Public: pre-training",
-        "private": "Private: divided among clients",
-        "unused": "Not used for training",
-    }
-    shares = [
-        row(title, count(data[use]["identities"]), count(data[use]["images"]))
-        for use, title in uses.items()
-        if data.get(use, {}).get("images") or (use == "public" and use in data)
-    ]
-    return [
-        table
-        for table in (sources, Table("Training identities", ("Use", "Identities", "Images"), tuple(shares)))
-        if table.rows
-    ]
+def _client_note(findings: Findings, scores: Iterable[str]) -> str:
+    names = findings.names
+    if "final" not in scores:
+        return ""
+    note = f"In percent, on held-out images of the client's own people. {names.over_column}: {names.when}."
+    return note + " Shared model: the final one, as the server keeps it." * ("shared" in scores)

@@ -6,6 +6,8 @@ import pandas as pd
 
 from fedreid.reports.findings import Findings, Generic
 from fedreid.reports.loading import RunFolder
+from fedreid.reports.methods import STRATEGIES, epochs
+from fedreid.reports.names import Names, capitalised
 from fedreid.reports.numbers import is_missing, percent, plural, points
 
 SAME = 0.05  # a difference that one decimal shows as 0.0
@@ -20,7 +22,7 @@ def start_name(run: RunFolder) -> str:
 def summary(run: RunFolder, findings: Findings) -> list[str]:
     """The report's first words, a paragraph for each question: what was run, how general, how personal."""
     nothing = "No dataset has query and gallery images, so nothing can be said about people nobody trained on."
-    generic = [_generic(run, result) for result in findings.generic] or [[nothing]]
+    generic = [_generic(run, result, findings.names) for result in findings.generic] or [[nothing]]
     paragraphs = [[_what(run, findings)], *generic, _personalized(run, findings)]
     return [" ".join(sentences).replace(" %", "\u00a0%") for sentences in paragraphs if sentences]
 
@@ -37,73 +39,123 @@ def status(run: RunFolder) -> str:
 
 
 def _what(run: RunFolder, findings: Findings) -> str:
-    scenario, data = run.scenario, run.data
-    *first, last = scenario.data.sources
-    sources = f"{', '.join(first)} and {last}" if first else last
-    private = data.get("private", {}).get("identities")
-    people = f" holding {plural(private, 'private identity')}" if private else ""
+    scenario, clients = run.scenario, plural(len(findings.clients), "client")
     share = scenario.federation.fraction
     taking_part = f", {100 * share:.0f} % of them in each round" if share < 1 else ""
-    rounds = run.summary.get("rounds", 0)
-    return (
-        f"{plural(len(findings.clients), 'client')}{people} of {sources} trained a shared {_backbone(run)} "
-        f"for {plural(rounds, 'round')} of {plural(scenario.method.epochs, 'local epoch')}{taking_part}."
-    )
+    time = f"for {plural(run.summary.get('rounds', 0), 'round')} of {epochs(scenario)}"
+    if scenario.method.name == "centralised":
+        return (
+            f"Central training, no federation: one {_backbone(run)} was trained on the images of all {clients}"
+            f"{_people(run)}, {time}."
+        )
+    if scenario.method.name == "local_only":
+        return (
+            f"Local training only, no federation: {clients}{_people(run)} trained {_backbone(run)} models of their own "
+            f"{time}{taking_part}."
+        )
+    return f"{clients}{_people(run)} trained a shared {_backbone(run)} with {_how(run, findings)} {time}{taking_part}."
+
+
+def _people(run: RunFolder) -> str:
+    *first, last = run.scenario.data.sources
+    sources = f"{', '.join(first)} and {last}" if first else last
+    private = run.data.get("private", {}).get("identities")
+    return f" holding {plural(private, 'private identity')} of {sources}" if private else f" of {sources}"
+
+
+def _how(run: RunFolder, findings: Findings) -> str:
+    strategy = run.scenario.federation.strategy
+    server = f" and {STRATEGIES[strategy].title} on the server" if strategy != "fedavg" else ""
+    return f"{findings.names.method}{server}"
 
 
 def _backbone(run: RunFolder) -> str:
     return run.scenario.model.backbone.replace("resnet", "ResNet-")
 
 
-def _generic(run: RunFolder, result: Generic) -> list[str]:
+def _generic(run: RunFolder, result: Generic, names: Names) -> list[str]:
     where = f"On the test identities of {result.dataset}, which nobody trained on"
-    final = result.final["mAP"]
+    final, is_lonely = result.final["mAP"], run.scenario.method.name == "local_only"
+    if is_missing(final):
+        return [f"{where}, nothing can be ranked: no query has a match in the gallery."]
     if result.last_round == 0:
-        return [f"{where}, the {start_name(run)} model's mAP is {percent(final)} %; no later round was evaluated."]
-    if result.start is None:
-        sentences = [f"{where}, the shared model reaches {percent(final)} % mAP."]
+        level = f"{where}, the {start_name(run)} model's mAP is {percent(final)} %"
+        if not is_lonely:
+            return [f"{level}; no later round was evaluated."]
+        sentences = [f"{level}; the server's model stays that one."]
+    elif result.start is None:
+        sentences = [f"{where}, the {names.shared} reaches {percent(final)} % mAP."]
     else:
         change = final - result.start["mAP"]
         verb = "rose" if change >= SAME else "fell" if change <= -SAME else "stayed where it was"
         moved = f"from {percent(result.start['mAP'])} % ({start_name(run)}) to {percent(final)} %"
         moved = f", {moved}" if abs(change) < SAME else f" {moved}, {points(change)} points"
-        worse = ": the federation made it worse" if change <= -SAME else ""
-        sentences = [f"{where}, the shared model's mAP {verb}{moved}{worse}."]
+        what = "the federation" if names.is_federation else "training"
+        worse = f": {what} made it worse" if change <= -SAME else ""
+        sentences = [f"{where}, the {names.shared}'s mAP {verb}{moved}{worse}."]
     if result.alone is not None:
-        sentences.append(_against_alone(final - result.alone["mAP"], result.alone["mAP"]))
+        sentences.append(_against_alone(final - result.alone["mAP"], result.alone["mAP"], names.shared))
     if result.best_round != result.last_round and result.best["mAP"] - final >= SAME:
         sentences.append(f"Round {result.best_round} was better on it, at {percent(result.best['mAP'])} %.")
     return sentences
 
 
-def _against_alone(gain: float, alone: float) -> str:
+def _against_alone(gain: float, alone: float, shared: str) -> str:
     level = f"Clients that trained alone reach {percent(alone)} % there on average"
     if abs(gain) < SAME:
         return f"{level}, the same."
-    return f"{level}, {percent(abs(gain))} points {'less' if gain > 0 else 'more than the shared model'}."
+    return f"{level}, {percent(abs(gain))} points {'less' if gain > 0 else f'more than the {shared}'}."
 
 
 def _personalized(run: RunFolder, findings: Findings) -> list[str]:
-    clients = findings.clients[findings.clients["final"].notna()]
+    clients, names = findings.clients[findings.clients["final"].notna()], findings.names
     if clients.empty:
-        return []
+        nothing = "On the clients' own people nothing can be ranked: no held-out image has a match among the others."
+        return [nothing] if findings.unmatched else []
     against = []
     for column, name in (("start", f"with the {start_name(run)} model"), ("alone", "after training alone")):
         if not is_missing(clients[column].mean()):
             against.append(f"{percent(clients[column].mean())} % {name}")
     compared = f", against {' and '.join(against)}" if against else ""
-    own = (
-        "The client's own model reaches" if len(clients) == 1 else "On their own people, the clients' own models reach"
-    )
-    average = " on average" if len(clients) > 1 else " mAP on its own people"
-    mAP = " mAP" if len(clients) > 1 else ""
-    sentence = f"{own} {percent(clients['final'].mean())} %{mAP}{average}{compared}."
+    sentence = f"{_own(clients, names)}{compared}."
     gains = clients["gain"].dropna()
-    return [sentence] if gains.empty else [sentence, _who_gains(gains, findings.has_alone)]
+    others = _other_models(findings, clients)
+    return [sentence, *([_who_gains(gains, findings.against)] if len(gains) else []), *([others] if others else [])]
 
 
-def _who_gains(gains: pd.Series, has_alone: bool) -> str:
-    reference = "than alone" if has_alone else "than at the start"
+def _own(clients: pd.DataFrame, names: Names) -> str:
+    level = f"{percent(clients['final'].mean())} %"
+    if names.own == names.shared:
+        average = " on average" if len(clients) > 1 else ""
+        return f"On the clients' own people, {names.owns} reaches {level} mAP{average}"
+    if len(clients) == 1:
+        return f"The client's {names.own} reaches {level} mAP on its own people"
+    return f"On their own people, {names.owns} reach {level} mAP on average"
+
+
+def _other_models(findings: Findings, clients: pd.DataFrame) -> str:
+    """What else serves clients on their own people, where it was measured for all of them."""
+    final, means = clients["final"].mean(), {}
+    for name, scores in findings.models.items():
+        if "mAP" in scores and scores["mAP"].reindex(clients.index).notna().all():
+            means[name] = float(scores["mAP"].reindex(clients.index).mean())
+    parts = []
+    if "shared" in means:
+        less = final - means["shared"]
+        difference = "the same" if abs(less) < SAME else f"{percent(abs(less))} points {'less' if less > 0 else 'more'}"
+        later = [f"{percent(means[name])} % when {how}" for name, how in LATER.items() if name in means]
+        also = f", and {', '.join(later)}" if later else ""
+        parts.append(f"the shared model reaches {percent(means['shared'])} % there, {difference}{also}")
+    if "plain" in means:
+        parts.append(f"without their branches the own models reach {percent(means['plain'])} %")
+    return f"{capitalised('; '.join(parts))}." if parts else ""
+
+
+LATER = {"fine_tune": "fine-tuned to each client", "distillation": "distilled"}
+
+
+def _who_gains(gains: pd.Series, against: str) -> str:
+    reference = "than alone" if against == "alone" else "than at the start"
     better, worse = gains[gains >= SAME], gains[gains <= -SAME].sort_values()
     text = (
         f"{len(better):,} of {plural(len(gains), 'client')} {'does' if len(better) == 1 else 'do'} better {reference}"

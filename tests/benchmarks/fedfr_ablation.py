@@ -65,7 +65,8 @@ BASES: dict[str, tuple[str, ...]] = {
     "contrastive": (CONTRAST,),
     "fedfr": (),
     "branch_cosface": ("method.branch.loss=cosface",),
-    "centralised": ("method.name=centralised",),
+    # As one trains centrally: with a rate that falls. The mean over clients makes up for that in a federation.
+    "centralised": ("method.name=centralised", "method.schedule=cosine"),
 }
 FOLLOWS = {"contrastive": "hard_negatives", "fedfr": "contrastive", "branch_cosface": "contrastive"}
 

@@ -2,72 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import shutil
 import subprocess
-from html.parser import HTMLParser
 from pathlib import Path
 from statistics import fmean
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from fedreid.errors import RunError
 from fedreid.reports import write_report
 from tests.reports.made_up import make_run
-
-VOID = {"meta", "br", "use", "path", "link", "img"}
-RESOURCES = {"src", "href", "xlink:href", "srcset", "data", "poster", "action"}
-
-
-class Page(HTMLParser):
-    """Tables as lists of texts by heading, attributes that could load something, and whether tags close."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tables: list[list[list[str]]] = []
-        self.resources: list[str] = []
-        self.tags: set[str] = set()
-        self.open: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.resources += [value or "" for name, value in attrs if name in RESOURCES]
-        if tag not in VOID:
-            self.open.append(tag)
-        if tag == "table":
-            self.tables.append([])
-        elif tag == "tr":
-            self.tables[-1].append([])
-        elif tag in ("td", "th"):
-            self.tables[-1][-1].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] in ("td", "th"):
-            self.tables[-1][-1][-1] += data
-
-    def table(self, *columns: str) -> list[dict[str, str]]:
-        """Rows of the first table with these columns, by column."""
-        head, *rows = next(rows for rows in self.tables if set(columns) <= set(rows[0]))
-        return [dict(zip(head, row, strict=True)) for row in rows]
-
-
-def metric(run_dir: Path, **wanted: str) -> list[float]:
-    with (run_dir / "metrics.csv").open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    return [float(row["value"]) for row in rows if all(row[name] == value for name, value in wanted.items())]
-
-
-def write(run_dir: Path) -> Page:
-    page = Page(write_report(run_dir).read_text(encoding="utf-8"))
-    assert page.open == []
-    return page
+from tests.reports.made_up_open_set import make_fedfr
+from tests.reports.page import Page, metric, read, write
 
 
 @pytest.fixture(scope="module")
@@ -76,16 +26,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_dir = make_run(tmp_path_factory.mktemp("shop") / "run")
     write_report(run_dir)
     return run_dir
-
-
-@pytest.fixture
-def page_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the PNG files, half of a report's time, where a test is about the text."""
-    monkeypatch.setattr("fedreid.reports.report.write_png", lambda figure, path: None)
-
-
-def read(run_dir: Path, name: str = "report.html") -> str:
-    return (run_dir / name).read_text(encoding="utf-8")
 
 
 def test_the_generic_table_has_the_numbers_of_metrics_csv(shop: Path) -> None:
@@ -101,9 +41,7 @@ def test_the_generic_table_has_the_numbers_of_metrics_csv(shop: Path) -> None:
         ):
             (value,) = metric(shop, round=number, scope="generic", metric=name)
             assert shown[title][column] == f"{value:.1f}"
-    with (shop / "references.csv").open(newline="") as stream:
-        alone = [float(row["value"]) for row in csv.DictReader(stream)
-                 if (row["reference"], row["scope"], row["metric"]) == ("local_only", "generic", "mAP")]  # fmt: skip
+    alone = metric(shop, "references.csv", reference="local_only", scope="generic", metric="mAP")
     assert shown["Local only (mean over clients)"]["mAP"] == f"{fmean(alone):.1f}"
 
 
@@ -138,7 +76,7 @@ def test_the_page_needs_no_other_file(shop: Path) -> None:
     text = read(shop)
     assert all(target.startswith("#") for target in re.findall(r"url\([\"']?([^)\"']+)", text))
     assert "@import" not in text
-    assert text.count("<svg") == 7
+    assert text.count("<svg") == 8
 
 
 def test_figures_follow_the_pages_colours(shop: Path) -> None:
@@ -277,6 +215,19 @@ def test_bad_images_and_shared_identities_are_told(tmp_path: Path) -> None:
     assert "0007_c1s1_000451_03.jpg: image file is truncated" in text
 
 
+@pytest.mark.usefixtures("page_only")
+def test_a_gallery_without_any_match(tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path / "run")
+    table = pd.read_csv(run_dir / "metrics.csv")
+    table.loc[(table["scope"] == "generic") & ~table["metric"].isin(["queries", "skipped"]), "value"] = np.nan
+    table["client"] = table["client"].map(lambda client: "" if np.isnan(client) else int(client))
+    table.to_csv(run_dir / "metrics.csv", index=False, na_rep="nan")
+    write(run_dir)
+    text = read(run_dir, "report.md")
+    assert "nothing can be ranked: no query has a match in the gallery." in text
+    assert "nan" not in text
+
+
 CHROMIUM = shutil.which("chromium") or ""
 OFFLINE = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
 
@@ -285,7 +236,7 @@ OFFLINE = ("--disable-background-networking", "--disable-component-update", "--d
 @pytest.mark.parametrize("width", [390, 1200])
 @pytest.mark.usefixtures("page_only")
 def test_a_browser_finds_nothing_to_scroll_sideways(tmp_path: Path, width: int) -> None:
-    page = write_report(make_run(tmp_path / "run", clients=8))
+    page = write_report(make_fedfr(make_run(tmp_path / "run", clients=8)))
     probe = f"""<script>
         document.body.style.width = "{width}px";  // a window of this browser can't be narrower than 500
         document.body.append(`widest: ${{document.querySelector("main").scrollWidth}}`);

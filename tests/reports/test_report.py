@@ -45,7 +45,7 @@ def test_the_generic_table_has_the_numbers_of_metrics_csv(shop: Path) -> None:
     assert shown["Local only (mean over clients)"]["mAP"] == f"{fmean(alone):.1f}"
 
 
-@pytest.mark.usefixtures("page_only")
+@pytest.mark.usefixtures("text_only")
 def test_the_client_table_has_the_numbers_of_metrics_csv(tmp_path: Path) -> None:
     run_dir = make_run(tmp_path / "run", datasets=("shop", "station"))
     *rows, mean = write(run_dir).table("Own model mAP", "vs local only")
@@ -58,7 +58,7 @@ def test_the_client_table_has_the_numbers_of_metrics_csv(tmp_path: Path) -> None
     assert mean["Own model mAP"] == f"{fmean(finals):.1f}"
 
 
-@pytest.mark.usefixtures("page_only")
+@pytest.mark.usefixtures("text_only")
 def test_the_costs_are_sums_of_metrics_csv(tmp_path: Path) -> None:
     run_dir = make_run(tmp_path / "run", fraction=0.5)
     page = write(run_dir)
@@ -99,7 +99,7 @@ def test_no_two_figures_share_an_id(shop: Path) -> None:
     assert len(names) == len(set(names))
 
 
-@pytest.mark.usefixtures("page_only")
+@pytest.mark.usefixtures("text_only")
 def test_foreign_text_is_escaped(tmp_path: Path) -> None:
     evil = "<script>alert(1)</script>"
     failure = {"round": 2, "client": 1, "stage": "training", "cause": f"ValueError: {evil}"}
@@ -147,7 +147,7 @@ ODD: dict[str, tuple[dict, str]] = {
 
 
 @pytest.mark.parametrize("name", ODD)
-@pytest.mark.usefixtures("page_only")
+@pytest.mark.usefixtures("text_only")
 def test_odd_runs(tmp_path: Path, name: str) -> None:
     options, expected = ODD[name]
     run_dir = make_run(tmp_path / "run", **options)
@@ -156,7 +156,7 @@ def test_odd_runs(tmp_path: Path, name: str) -> None:
     assert "nan" not in read(run_dir, "report.md").replace("loss is nan", "")
 
 
-@pytest.mark.usefixtures("page_only")
+@pytest.mark.usefixtures("text_only")
 def test_a_run_that_stopped_before_its_first_round(tmp_path: Path) -> None:
     run_dir = make_run(tmp_path / "run", summary={"status": "interrupted", "rounds": 0})
     (run_dir / "references.csv").unlink()
@@ -170,7 +170,7 @@ def test_a_run_that_stopped_before_its_first_round(tmp_path: Path) -> None:
     assert "no later round was evaluated" in read(run_dir)
 
 
-@pytest.mark.usefixtures("page_only")
+@pytest.mark.usefixtures("text_only")
 def test_forty_clients_have_a_row_each_and_more_are_folded(tmp_path: Path) -> None:
     assert len(write(make_run(tmp_path / "few", clients=40, rounds=2)).table("Own model mAP")) == 41
     many = write_report(make_run(tmp_path / "many", clients=60, rounds=2)).read_text(encoding="utf-8")
@@ -180,7 +180,7 @@ def test_forty_clients_have_a_row_each_and_more_are_folded(tmp_path: Path) -> No
     assert "Spread over clients" in many
 
 
-@pytest.mark.usefixtures("page_only")
+@pytest.mark.usefixtures("text_only")
 def test_of_a_thousand_clients_there_are_only_quantiles_and_extremes(tmp_path: Path) -> None:
     page = write(make_run(tmp_path / "run", clients=1000, rounds=2, fraction=0.5))
     assert max(map(len, page.tables)) <= 12
@@ -203,7 +203,7 @@ def test_a_place_that_can_not_be_written_is_a_failure_of_the_run(tmp_path: Path)
         write_report(run_dir)
 
 
-@pytest.mark.usefixtures("page_only")
+@pytest.mark.usefixtures("text_only")
 def test_bad_images_and_shared_identities_are_told(tmp_path: Path) -> None:
     run_dir = make_run(tmp_path / "run")
     summary = json.loads((run_dir / "summary.json").read_text())
@@ -215,7 +215,7 @@ def test_bad_images_and_shared_identities_are_told(tmp_path: Path) -> None:
     assert "0007_c1s1_000451_03.jpg: image file is truncated" in text
 
 
-@pytest.mark.usefixtures("page_only")
+@pytest.mark.usefixtures("text_only")
 def test_a_gallery_without_any_match(tmp_path: Path) -> None:
     run_dir = make_run(tmp_path / "run")
     table = pd.read_csv(run_dir / "metrics.csv")

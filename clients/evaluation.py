@@ -76,9 +76,19 @@ def _others(client: Client) -> np.ndarray:
     data = client.workspace.data
     if client.settings.evaluation.impostors == "public":
         return _features(client, client.workspace.public)
-    clients = [other for other in range(data.num_clients) if other != client.index]
-    parts = [_features(client, data.held_out(other)) for other in clients]
+    sets = [
+        strangers_in(data.held_out(other), client.images.identities)
+        for other in range(data.num_clients)
+        if other != client.index
+    ]
+    parts = [_features(client, images) for images in sets if len(images)]
     return np.concatenate(parts) if parts else np.zeros((0, client.settings.model.embedding_dim), np.float32)
+
+
+def strangers_in(images: ImageSet, known: np.ndarray) -> ImageSet:
+    """Images of people whom a client doesn't know: clients that are cameras see the same ones."""
+    is_stranger = ~np.isin(images.identities, known)
+    return images if is_stranger.all() else images.subset(np.flatnonzero(is_stranger))
 
 
 def _features(client: Client, images: ImageSet) -> np.ndarray:

@@ -39,10 +39,7 @@ STRANGERS = {
     "public": "Public people, whom every client has, as in a deployed federation; for verification also the client's "
     "own people among each other.",
 }
-SHARED_PEOPLE = (
-    " But {people} belong to several clients: their images with another client count as a stranger's, although they "
-    "are not, so these figures are too low."
-)
+SHARED_PEOPLE = " {people} belong to several clients: a client's own people are left out of the images of others."
 LAST = "The one after the last round, chosen by no test image; the best round is shown for orientation only."
 LAST_OF_ALONE = "Each client's own, after the last round; no test image chose it."
 LOCAL_ONLY = (

@@ -91,16 +91,16 @@ class Client:
         np.add.at(sums, labels, features)
         return (sums / np.bincount(labels)[:, None]).astype(np.float32)
 
-    def public_features(self) -> np.ndarray:
-        """(N_g, dim) float32 features of the public images under the received model, before training changes it."""
+    def public_features(self) -> list[np.ndarray]:
+        """(N_g, dim) float32 features of the public images under the received model, in parts; before training."""
         public = self.workspace.public
 
         def rows(chosen: np.ndarray) -> np.ndarray:
             return self.embed(public.subset(chosen))
 
         if self.workspace.private:  # this client's model isn't everybody's
-            return self.embed(public)
-        return PublicFeatures(self.workspace.run_dir, self.round, len(public), rows).array()
+            return [self.embed(public)]
+        return PublicFeatures(self.workspace.run_dir, self.round, len(public), rows).parts()
 
     def embed(self, images: ImageSet, model: nn.Module | None = None, *, is_unit: bool = True) -> np.ndarray:
         """(n, dim) float32 features under the model as it is now."""

@@ -7,6 +7,7 @@ that the client just received. The choice is of images: all public proxies stay 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,17 +16,20 @@ from fedreid.scenario.method_schema import HardNegativeSettings
 PRODUCT_BYTES = 64 << 20  # of similarities at once: memory stays below 200 MB over the inputs, whatever their number
 
 
-def hard_negatives(private: np.ndarray, public: np.ndarray, settings: HardNegativeSettings) -> np.ndarray:
+def hard_negatives(
+    private: np.ndarray, public: np.ndarray | Sequence[np.ndarray], settings: HardNegativeSettings
+) -> np.ndarray:
     """Positions of the public images that are kept, rising.
 
     Args:
         private: (n, dim) features of unit length.
-        public: (m, dim) features of unit length.
+        public: (m, dim) features of unit length, or parts of them that may stay on the disk.
     """
-    similarity = highest_similarity(private, public)
+    parts = [public] if isinstance(public, np.ndarray) else public
+    similarity = np.concatenate([highest_similarity(private, part) for part in parts])
     if settings.select == "threshold":
         return np.flatnonzero(similarity > settings.threshold)
-    kept = math.ceil(settings.quantile * len(public))
+    kept = math.ceil(settings.quantile * len(similarity) - 1e-9)
     return np.sort(np.argsort(-similarity, kind="stable")[:kept])
 
 

@@ -21,4 +21,9 @@ def allow_list(message: Message, context: Context, call_next: ClientAppCallable)
     """Refuse to send what must not leave, before it leaves: real deployments have no grid of ours to check it."""
     answer = call_next(message, context)
     wire.check_reply(message, answer)
+    if not answer.has_error() and wire.PRIVATE_PROXIES in answer.content:
+        run_dir = str(wire.config_of(message)[wire.RUN_DIR])
+        method = workspace(run_dir).scenario.method.name
+        if method != "fedface":  # a server that asks for them isn't enough: the client's own scenario must say so
+            raise wire.PrivacyError(f"method {method} must not send private class proxies")
     return answer

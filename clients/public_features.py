@@ -36,15 +36,15 @@ class PublicFeatures:
         self.folder = run_dir / run_folder.PUBLIC_FEATURES / f"round-{server_round:04d}"
         self.images, self.embed = images, embed
 
-    def array(self) -> np.ndarray:
-        """(images, dim) float32, in this process's memory."""
+    def parts(self) -> list[np.ndarray]:
+        """Parts of (images, dim) float32, read-only maps of files: the workers of a machine share their memory."""
         parts = range(-(-self.images // PART_IMAGES))
         self._forget_others()
         self.folder.mkdir(parents=True, exist_ok=True)
         busy = [part for part in parts if not self._make(part, wait=False)]
         for part in busy:  # another worker is at it; if it dies, its lock goes with it
             self._make(part, wait=True)
-        return np.concatenate([np.load(self._path(part), mmap_mode="r") for part in parts])
+        return [np.load(self._path(part), mmap_mode="r") for part in parts]
 
     def _make(self, part: int, *, wait: bool) -> bool:
         """Make one part unless it is there; False if somebody else is making it."""

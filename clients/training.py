@@ -18,8 +18,6 @@ from fedreid.training import Objective, TrainingStats, batch_maker, step_decay, 
 from fedreid.training.epochs import Batches, Schedule
 from fedreid.training.schedule import warmup_cosine
 
-ADAPTIVE_EPOCHS = (10, 8, 6, 4)  # of rounds 1, 2, 3 and all later ones, in FedFR's published code
-
 
 def train(
     client: Client,
@@ -50,7 +48,7 @@ def train(
         client.model if model is None else model,
         objective,
         chosen,
-        epochs=epochs or local_epochs(scenario, client.round),
+        epochs=epochs or scenario.local_epochs(client.round),
         batch_size=method.batch_size,
         learning_rate=method.learning_rate,
         momentum=method.momentum,
@@ -91,17 +89,10 @@ def together(shown: TrainingStats, *others: TrainingStats) -> TrainingStats:
     )
 
 
-def local_epochs(scenario: Scenario, server_round: int) -> int:
-    """Epochs of a round."""
-    if scenario.faithful.adaptive_epochs:
-        return ADAPTIVE_EPOCHS[min(server_round, len(ADAPTIVE_EPOCHS)) - 1]
-    return scenario.method.epochs
-
-
 def round_schedule(scenario: Scenario, server_round: int) -> Schedule | None:
     """The part of the learning-rate schedule that falls into one round; None: constant."""
     if scenario.faithful.round_lr_decay:
-        epochs = local_epochs(scenario, server_round)
+        epochs = scenario.local_epochs(server_round)
         # After epoch 8, 6, 4, 3 of 10, 8, 6, 4: a fifth of the round, a quarter, a third, a quarter.
         start = {10: 0.8, 8: 0.75, 6: 2 / 3}.get(epochs, 0.75)
         return partial(step_decay, milestones=(start,))

@@ -6,7 +6,7 @@ Simulating a thousand clients means overwriting one model's weights a thousand t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,7 @@ class Workspace:
         self.scenario: Scenario = load_scenario(run_dir / run_folder.SCENARIO).scenario
         self.data = FederationData.open(run_dir)
         self.device, self.bf16 = choose_device(self.scenario.runtime)
+        self._others: dict[str, nn.Module] = {}
 
     @cached_property
     def model(self) -> nn.Module:
@@ -84,10 +85,12 @@ class Workspace:
             raise UserError(f"the method {self.scenario.method.name} needs public images, and this run has none.")
         return self.data.public
 
-    @cache  # noqa: B019  (the workspace lives as long as the process)
     def another(self, name: str) -> nn.Module:
         """Another resident backbone, which nothing of travels: a client's personal one."""
-        return build_backbone(self.scenario.model, generator=torch.Generator().manual_seed(0)).to(self.device)
+        if name not in self._others:
+            backbone = build_backbone(self.scenario.model, generator=torch.Generator().manual_seed(0))
+            self._others[name] = backbone.to(self.device)
+        return self._others[name]
 
     def frozen(self, name: str) -> nn.Module:
         """Another resident backbone that is only looked at: the global model, or a client's previous one."""

@@ -247,7 +247,7 @@ def check_reply(message: Message, answer: Message) -> None:
         elif name == ARRAYS and isinstance(record, ArrayRecord):
             _check_arrays(record, sent)
         elif name == PRIVATE_PROXIES and config_of(message).get(SHARES_PRIVATE_PROXIES):
-            continue
+            _check_proxies(record)
         else:
             raise PrivacyError(f"record {name} ({type(record).__name__}) must not leave the client")
 
@@ -259,6 +259,11 @@ def _is_allowed(key: str) -> bool:
     if prefix and prefix[0] == "generic:":
         name = name.partition(":")[0]
     return name in {*RANKING_METRICS, *OPEN_SET_COUNTS} or name.startswith(OPEN_SET_PREFIXES)
+
+
+def _check_proxies(record: object) -> None:
+    if not isinstance(record, ArrayRecord) or list(record) != [PROXIES] or len(record[PROXIES].shape) != 2:
+        raise PrivacyError(f"record {PRIVATE_PROXIES} must hold one array, {PROXIES}, of shape (identities, dim)")
 
 
 def _check_arrays(record: ArrayRecord, sent: ArrayRecord) -> None:

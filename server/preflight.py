@@ -38,12 +38,18 @@ def refuse_data(scenario: Scenario, data: FederationData) -> None:
     clients = cohort_size(data.num_clients, scenario.federation.fraction)
     for key, text in requirements(scenario.federation.strategy, scenario.aggregation, clients):
         raise UserError(f"{key} {text}.")
+    if data.public is not None and data.public.num_identities < 2 and scenario.pretrain.epochs:
+        raise UserError(
+            "the public set has one identity, and pre-training nothing to tell it apart from: "
+            "set partition.public_identities = 0, or 2 or more."
+        )
     need = _public_need(scenario)
     if need and data.public is None:
         raise UserError(
             f"{need} needs public images, and this federation has none: set partition.public_identities or "
             "partition.public_source."
         )
+    _refuse_small_clients(data)
     _refuse_lonely_identities(scenario, data)
 
 
@@ -54,6 +60,17 @@ def _public_need(scenario: Scenario) -> str:
     if method.name == "fedpav" and method.fedpav.distillation:
         return "method.fedpav.distillation"
     return "evaluation.impostors = 'public'" if scenario.evaluation.impostors == "public" else ""
+
+
+def _refuse_small_clients(data: FederationData) -> None:
+    """A client needs two images to train on, for BatchNorm's sake, and one to be evaluated on."""
+    for entry in data.summary["clients"]:
+        if entry["train_images"] < 2 or entry["held_out_images"] < 1:
+            raise UserError(
+                f"client {entry['client']} has {entry['train_images']} training and {entry['held_out_images']} "
+                "held-out images; it needs 2 and 1 at least.\n"
+                "  Give it people with more images, leave its source or camera out, or change partition.held_out."
+            )
 
 
 def _refuse_lonely_identities(scenario: Scenario, data: FederationData) -> None:
@@ -67,6 +84,13 @@ def _refuse_lonely_identities(scenario: Scenario, data: FederationData) -> None:
             f"{who} with one identity each, and no public proxies: there is nothing to tell it apart from.\n"
             "  Use method.name = 'fedfr' with the part 'public', or 'fedface', or more identities per client."
         )
+    if scenario.method.has("branch") and scenario.method.branch.loss == "cosface":
+        raise UserError(
+            f"{who} with one identity, and method.branch.loss = 'cosface' has nothing to tell it apart from: "
+            "use 'binary'."
+        )
+    if scenario.adaptation.methods and not scenario.method.has("public"):
+        raise UserError(f"{who} with one identity can't be adapted alone: set adaptation.methods = [].")
     if scenario.evaluation.local_only:
         raise UserError(
             f"{who} with one identity can't be trained alone, for reference: set evaluation.local_only = false."

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import platform
 from collections import defaultdict
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from fedreid import run_folder
+from fedreid import run_folder, wire
 from fedreid.atomic import write_atomically
 from server.checkpoints import latest_checkpoint
 from server.records import Records
@@ -59,7 +60,7 @@ def write_summary(
         "traffic": {key: int(totals.get(key, 0)) for key in ("bytes_down", "bytes_up")},
         "model": _model_facts(setup, checkpoint.arrays if checkpoint else {}),
         "pretrain": setup.facts["pretrain"],
-        "batchnorm": setup.scenario.federation.batchnorm,
+        "batchnorm": setup.scenario.batchnorm,
         "failures": list(checkpoint.failures) if checkpoint else [],
         "versions": versions(),
         "command": command or before.get("command") or f"fedreid run {run_dir / run_folder.SCENARIO}",
@@ -72,16 +73,17 @@ def final_metrics(run_dir: Path) -> tuple[dict[str, float], int | None]:
     """Final scores by their public names, and the round with the best generic mAP.
 
     Generic: the last evaluated round. Personalized: the mean over clients, each with its own last evaluation, since a
-    round may leave clients out. The best round is for orientation only: the model that is kept is the last one,
-    chosen by no test image.
+    round may leave clients out; the start counts only where nothing was scored after it. The best round is for
+    orientation only: the model that is kept is the last one, chosen by no test image.
     """
     rows = Records(run_dir).metrics.rows()
-    scored = [row for row in rows if row["scope"] in ("generic", "personalized") and row["metric"] not in COUNTS]
+    scored = [row for row in rows if row["scope"] in ("generic", "personalized") and not is_count(row["metric"])]
+    trained = {key_of(row) for row in scored if row["round"] != "0"}
     final: dict[str, float] = {}
     for scope in ("generic", "personalized"):
         last: dict[tuple[str, str], float] = {}  # by name and client; rows come in the order of rounds
         for row in scored:
-            if row["scope"] == scope:
+            if row["scope"] == scope and (row["round"] != "0" or key_of(row) not in trained):
                 last[f"{scope}/{row['dataset']}/{row['metric']}", row["client"]] = float(row["value"])
         values: dict[str, list[float]] = defaultdict(list)
         for (key, _), value in last.items():
@@ -95,7 +97,14 @@ def final_metrics(run_dir: Path) -> tuple[dict[str, float], int | None]:
     return final, best
 
 
-COUNTS = ("queries", "skipped")
+def key_of(row: Mapping[str, str]) -> tuple[str, str, str]:
+    """What a row is about, whatever the round and the client."""
+    return row["scope"], row["dataset"], row["metric"]
+
+
+def is_count(metric: str) -> bool:
+    """Whether a score is a number of queries or pairs, and no percentage."""
+    return metric.rpartition("/")[2] in ("queries", "skipped", *wire.OPEN_SET_COUNTS)
 
 
 def versions() -> dict[str, str]:

@@ -137,7 +137,7 @@ def test_an_array_of_any_other_name_must_not_leave(name: str) -> None:
 
 @given(st.text(max_size=20))
 def test_a_metric_of_any_other_name_must_not_leave(name: str) -> None:
-    if name not in wire.ALLOWED_METRICS and not name.startswith(wire.ALLOWED_PREFIXES):
+    if name not in wire.ALLOWED_METRICS and not name.startswith(wire.OPEN_SET_PREFIXES):
         with pytest.raises(wire.PrivacyError, match="is not on the list of what a client may report"):
             wire.check_reply(sent(MODEL), answer({"loss": 1.0, name: 1.0}))
 
@@ -200,3 +200,37 @@ def test_a_block_of_another_layout_is_checked_array_by_array():
     answer = wire.reply(message, {wire.NUM_EXAMPLES: 1}, FlatArrays(layout, np.zeros(17, np.float32)))
     with pytest.raises(wire.PrivacyError, match="secret"):
         wire.check_reply(message, answer)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "TAR@FAR=1e-4", "TPIR@FPIR=1e-2", "genuine_pairs", "local_model:mAP", "local_model:TAR@FAR=1e-4",
+        "generic:TPIR@FPIR=1e-1:market1501",
+    ],
+)  # fmt: skip
+def test_scores_of_verification_and_of_other_models_may_leave(name: str) -> None:
+    wire.check_reply(sent(MODEL), answer({name: 1.0}))
+
+
+@pytest.mark.parametrize(
+    "name", ["local_model:", "local_model:feature", "generic:feature:a", "generic:mAP", "features:mAP"]
+)
+def test_what_only_looks_like_a_score_must_not(name: str) -> None:
+    with pytest.raises(wire.PrivacyError, match="is not on the list"):
+        wire.check_reply(sent(MODEL), answer({name: 1.0}))
+
+
+def test_private_proxies_pass_only_where_the_message_says_so_and_as_one_matrix() -> None:
+    allowed = message(wire.instruction(wire.to_record(MODEL), "/runs/a", 1, **{wire.SHARES_PRIVATE_PROXIES: True}))
+    plain = message(wire.instruction(wire.to_record(MODEL), "/runs/a", 1))
+    proxies = np.zeros((3, 4), np.float32)
+    wire.check_reply(allowed, wire.reply(allowed, {"loss": 1.0}, MODEL, private_proxies=proxies))
+    with pytest.raises(wire.PrivacyError, match="private-proxies"):
+        wire.check_reply(plain, wire.reply(plain, {"loss": 1.0}, MODEL, private_proxies=proxies))
+    with pytest.raises(wire.PrivacyError, match="one array"):
+        wire.check_reply(allowed, wire.reply(allowed, {"loss": 1.0}, MODEL, private_proxies=np.zeros(3)))
+    smuggled = wire.reply(allowed, {"loss": 1.0}, MODEL)
+    smuggled.content[wire.PRIVATE_PROXIES] = wire.to_record({"proxies": proxies, "features": proxies})
+    with pytest.raises(wire.PrivacyError, match="one array"):
+        wire.check_reply(allowed, smuggled)

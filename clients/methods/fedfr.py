@@ -24,7 +24,7 @@ from fedreid.models.branch import Branch
 from fedreid.scenario.method_schema import BranchSettings
 from fedreid.scenario.schema import SamplingSettings
 from fedreid.training import Batch, Classification, TrainingStats, batch_maker
-from fedreid.training.epochs import Batches
+from fedreid.training.epochs import Batches, batch_bounds
 
 BRANCH = "branch."  # in front of its tensors' names in the private state
 
@@ -119,25 +119,31 @@ def _batches(client: Client, images: Images) -> Batches | None:
     """Batches of mixed images; None: as every method's."""
     settings = client.settings
     if settings.sampling.identities and isinstance(images, JoinedImages):
-        return partial(balanced_and_public, images, settings.sampling)
+        return partial(balanced_and_public, images, settings.sampling, settings.method.batch_size)
     if settings.faithful.drop_last and not settings.sampling.identities:
         return partial(whole_batches, len(images), settings.method.batch_size)
     return None
 
 
 def balanced_and_public(
-    images: JoinedImages, settings: SamplingSettings, generator: np.random.Generator
+    images: JoinedImages, settings: SamplingSettings, batch_size: int, generator: np.random.Generator
 ) -> list[np.ndarray]:
     """P x K batches of the client's own people, and the public images spread evenly over them.
 
     Public people are there as negatives: few of the chosen images show the same one, so K of each would be copies.
+    What doesn't fit into `batch_size` beside the client's own images makes batches of its own, at the end.
     """
     private = batch_maker(settings, images.labels[: images.num_private])
     assert private is not None
     batches = private(generator)
     public = images.num_private + generator.permutation(len(images) - images.num_private)
-    parts = np.array_split(public, len(batches))
-    return [np.concatenate([batch, part]) for batch, part in zip(batches, parts, strict=True)]
+    room = sum(max(0, batch_size - len(batch)) for batch in batches)
+    parts = np.array_split(public[:room], len(batches))
+    left = public[room:]
+    return [
+        *(np.concatenate([batch, part]) for batch, part in zip(batches, parts, strict=True)),
+        *(left[start:end] for start, end in batch_bounds(len(left), batch_size)),
+    ]
 
 
 def whole_batches(images: int, batch_size: int, generator: np.random.Generator) -> list[np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -162,15 +163,22 @@ def _refuse_twins(tables: dict[str, ImageTable]) -> None:
 
 
 def _refuse_copies(caches: dict[str, ImageCache]) -> None:
-    """A copy of a dataset under another path is the same people: a cache is named after the content of its images."""
-    contents: dict[str, str] = {}
-    for name, cache in caches.items():
-        first = contents.setdefault(cache.path.name, name)
-        if first != name:
-            raise UserError(
-                f"data.sources.{name} and data.sources.{first} hold the same images ({cache.table.root} is a copy of "
-                f"{caches[first].table.root}): an identity would belong to two clients. Remove one."
-            )
+    """An image that two sources share shows a person who would be in two clients, or in public and private parts."""
+    seen: dict[bytes, tuple[str, str]] = {}
+    for name, cache in caches.items() if len(caches) > 1 else ():
+        own: dict[bytes, tuple[str, str]] = {}
+        for image, path in zip(cache.images, cache.table.frame["path"], strict=True):
+            digest = hashlib.blake2b(image.tobytes(), digest_size=16).digest()
+            if digest in seen:
+                first, other = seen[digest]
+                raise UserError(
+                    f"data.sources.{name} and data.sources.{first} hold the same images, for one "
+                    f"{cache.table.root / path} and {caches[first].table.root / other}: "
+                    "an identity would belong to two clients, or be public and private. "
+                    "Remove one of the sources, or those images."
+                )
+            own[digest] = (name, path)
+        seen |= own
 
 
 def _decoded(name: str, scenario: Scenario, on_progress: Progress | None) -> ImageCache:

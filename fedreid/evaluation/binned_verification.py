@@ -40,5 +40,5 @@ def histogram(region: Region, *, is_genuine: bool) -> np.ndarray:
         if is_genuine:
             same = region.left.ids[grid[0]] == region.right.ids[grid[1]]
             chosen = same & region.is_genuine(*grid)
-        counts += np.histogram(scores[chosen], bins=BINS, range=(-1, 1))[0]
+        counts += np.histogram(scores[chosen].clip(-1, 1), bins=BINS, range=(-1, 1))[0]
     return counts

@@ -120,8 +120,18 @@ def _method(scenario: Scenario) -> Iterator[tuple[str, str]]:
     method, partition = scenario.method, scenario.partition
     if method.has("hard_negatives") and not method.has("public"):
         yield "method.parts", '= [..., "hard_negatives"] chooses among public images: add "public"'
-    if len(set(method.parts)) < len(method.parts):
-        yield "method.parts", f"= {list(method.parts)} names a part twice"
+    for key, names in (("method.parts", method.parts), ("adaptation.methods", scenario.adaptation.methods)):
+        if len(set(names)) < len(names):
+            yield key, f"= {toml_list(names)} names one of them twice"
+    if scenario.faithful.round_lr_decay and (method.schedule != "constant" or method.warmup):
+        yield (
+            "faithful.round_lr_decay",
+            "has a schedule of its own: leave out method.schedule and method.warmup",
+        )
+    if method.name == "fedbn" and scenario.federation.batchnorm == "statistics_local":
+        yield "federation.batchnorm", "= 'statistics_local', but fedbn keeps all of BatchNorm: use fedavg with it"
+    if method.name == "centralised" and scenario.adaptation.methods:
+        yield "adaptation.methods", "is for federations: centralised training has no clients to adapt"
     if method.has("public") and partition.public_identities == 0 and not partition.public_source:
         yield (
             "method.parts",
@@ -135,6 +145,11 @@ def _method(scenario: Scenario) -> Iterator[tuple[str, str]]:
         )
     if scenario.sampling.identities == 1:
         yield "sampling.identities", "= 1 makes batches of one person, with nobody to tell it apart from: use 2 or more"
+
+
+def toml_list(names: tuple[str, ...]) -> str:
+    """As it is written in a scenario."""
+    return f"[{', '.join(map(repr, names))}]"
 
 
 def _network(scenario: Scenario) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import tomli_w
 from pydantic.fields import FieldInfo
@@ -95,10 +95,24 @@ def allowed(field: FieldInfo) -> str:
     if annotation is float:
         return f"a number{_range(bounds)}"
     if get_origin(annotation) is tuple:
-        return "two whole numbers of at least 1, height and width, as in [128, 64]"
+        return _list(annotation)
     if "pattern" in bounds:
         return "text of letters, digits, '.', '_' and '-' that starts with a letter or a digit"
     return "text"
+
+
+def _list(annotation: Any) -> str:
+    """What a list may hold, in words."""
+    item, *rest = get_args(annotation)
+    if rest != [Ellipsis]:
+        return "two whole numbers of at least 1, height and width, as in [128, 64]"
+    bounds: dict[str, Any] = {}
+    if get_origin(item) is Annotated:
+        found = [entry for field in item.__metadata__ for entry in getattr(field, "metadata", (field,))]
+        bounds, item = _bounds(found), get_args(item)[0]
+    if get_origin(item) is Literal:
+        return f"a list of {', '.join(map(toml_value, get_args(item)))}, each at most once"
+    return f"a list of numbers{_range(bounds)}" if item is float else "a list of names"
 
 
 def _bounds(metadata: Iterable[Any]) -> dict[str, Any]:

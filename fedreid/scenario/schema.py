@@ -14,6 +14,8 @@ from fedreid.scenario.checks import Contradictions, contradictions
 from fedreid.scenario.method_schema import AdaptationSettings, FaithfulSettings, MethodSettings
 from fedreid.scenario.settings import Name, NotNegative, Positive, PositiveFloat, Rate, Seed, Settings, Share, Weight
 
+ADAPTIVE_EPOCHS = (10, 8, 6, 4)  # of rounds 1, 2, 3 and all later ones, in FedFR's published code
+
 
 class Market1501Source(Settings):
     """Images in Market-1501's layout: bounding_box_train, query, bounding_box_test; names like 0002_c1s1_000451_03.jpg.
@@ -289,4 +291,11 @@ class Scenario(Settings):
     def average_epochs(self, clients: int) -> int:
         """Epochs that a client trains in the whole federation on average: what a client that trains alone gets."""
         sampled = max(1, round(clients * self.federation.fraction))
-        return max(1, round(self.federation.rounds * self.method.epochs * sampled / clients))
+        epochs = sum(self.local_epochs(number) for number in range(1, self.federation.rounds + 1))
+        return max(1, round(epochs * sampled / clients))
+
+    def local_epochs(self, server_round: int) -> int:
+        """Epochs that a client trains in a round, from 1."""
+        if self.faithful.adaptive_epochs:
+            return ADAPTIVE_EPOCHS[min(server_round, len(ADAPTIVE_EPOCHS)) - 1]
+        return self.method.epochs

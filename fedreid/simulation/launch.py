@@ -27,6 +27,7 @@ from fedreid.errors import RunError, UserError
 from fedreid.progress import Progress
 from fedreid.reports import write_report
 from fedreid.scenario import Resolved, Scenario, load_scenario
+from fedreid.scenario.unused import without_effect
 from fedreid.simulation.grid import RUN_ID, SERVER_NODE, LocalGrid
 from fedreid.simulation.logged import LoggedProgress
 from fedreid.training.device import choose_device
@@ -175,6 +176,8 @@ def _prepared_run(run_dir: Path, command: str, progress: Progress) -> RunResult:
         return write_summary(run_dir, status, engine=engine, command=command, seconds=seconds, error=error)
 
     tell("running")
+    for text in without_effect(scenario):
+        progress.message(text)
     logger.info(
         "%s: %d clients, %d rounds, engine %s",
         scenario.name,

@@ -13,6 +13,10 @@ from clients import public_features as module
 from clients.public_features import PublicFeatures
 
 
+def whole(found: PublicFeatures) -> np.ndarray:
+    return np.concatenate(found.parts())
+
+
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PART_IMAGES", 4)
@@ -40,7 +44,7 @@ def expected(images: int = 10, server_round: int = 1) -> np.ndarray:
 @pytest.mark.parametrize("images", [1, 4, 10, 12])
 def test_parts_are_put_together_in_order(tmp_path: Path, images: int) -> None:
     embed = Embedder()
-    found = features(tmp_path, embed, images).array()
+    found = whole(features(tmp_path, embed, images))
     np.testing.assert_array_equal(found, expected(images))
     assert found.dtype == np.float32
     assert [row for rows in embed.asked for row in rows] == list(range(images))
@@ -49,14 +53,14 @@ def test_parts_are_put_together_in_order(tmp_path: Path, images: int) -> None:
 
 def test_every_image_is_embedded_once_for_all_clients_of_a_round(tmp_path: Path) -> None:
     first, second = Embedder(), Embedder()
-    made = features(tmp_path, first).array()
-    np.testing.assert_array_equal(features(tmp_path, second).array(), made)
+    made = whole(features(tmp_path, first))
+    np.testing.assert_array_equal(whole(features(tmp_path, second)), made)
     assert second.asked == []
 
 
 def test_the_next_round_has_its_own_and_drops_those_before(tmp_path: Path) -> None:
-    features(tmp_path, Embedder(1)).array()
-    np.testing.assert_array_equal(features(tmp_path, Embedder(2)).array(), expected(server_round=2))
+    whole(features(tmp_path, Embedder(1)))
+    np.testing.assert_array_equal(whole(features(tmp_path, Embedder(2))), expected(server_round=2))
     assert [path.name for path in (tmp_path / "checkpoints" / "public_features").iterdir()] == ["round-0002"]
 
 
@@ -68,7 +72,7 @@ def test_a_part_that_another_worker_is_making_is_waited_for(tmp_path: Path) -> N
     found: list[np.ndarray] = []
     with (folder / "part-0001.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        worker = threading.Thread(target=lambda: found.append(features(tmp_path, embed).array()))
+        worker = threading.Thread(target=lambda: found.append(whole(features(tmp_path, embed))))
         worker.start()
         while not (folder / "part-0002.npy").exists():
             assert worker.is_alive()
@@ -86,7 +90,7 @@ def test_the_part_of_a_worker_that_died_is_made_by_who_waits(tmp_path: Path) -> 
     found: list[np.ndarray] = []
     with (folder / "part-0000.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        worker = threading.Thread(target=lambda: found.append(features(tmp_path, embed).array()))
+        worker = threading.Thread(target=lambda: found.append(whole(features(tmp_path, embed))))
         worker.start()
         while not (folder / "part-0002.npy").exists():
             assert worker.is_alive()
@@ -102,7 +106,7 @@ def test_a_part_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         return Embedder()(rows)
 
     with pytest.raises(RuntimeError, match="out of memory"):
-        PublicFeatures(tmp_path, 1, 10, fail).array()
+        PublicFeatures(tmp_path, 1, 10, fail).parts()
     embed = Embedder()
-    np.testing.assert_array_equal(features(tmp_path, embed).array(), expected())
+    np.testing.assert_array_equal(whole(features(tmp_path, embed)), expected())
     assert embed.asked == [[4, 5, 6, 7], [8, 9]]

@@ -44,3 +44,9 @@ def test_with_many_scores_it_agrees_with_the_exact_way():
 def test_without_pairs_it_says_so():
     with pytest.raises(ValueError, match="0 genuine"):
         binned_tar(own_pairs(angles(0, 90), [1, 2], angles(20)), [0.1])
+
+
+def test_scores_that_rounding_lifts_above_one_count():
+    features = np.random.default_rng(0).standard_normal((1, 64)).repeat(20, axis=0).astype(np.float32)
+    pairs = own_pairs(features, np.repeat([0, 1], 10), features[:5])
+    assert histogram(pairs.among, is_genuine=True).sum() == pairs.genuine == 90

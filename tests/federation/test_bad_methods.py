@@ -29,9 +29,25 @@ def run(fedreid_command: Command, scenario: Path, tmp_path: Path) -> Command:
     ("overrides", "text"),
     [
         (["method.name=fedfrr"], 'method.name = "fedfrr" is not allowed: expected one of "fedavg", "fedfr"'),
-        ([FEDFR, 'method.parts=["public", "hard_negative"]'], "method.parts"),
+        (
+            [FEDFR, 'method.parts=["public", "hard_negative"]'],
+            'a list of "public", "hard_negatives", "contrastive", "branch", each at most once',
+        ),
+        (["evaluation.far=[0.1, 2.0]"], "a list of numbers above 0 and below 1"),
+        (['adaptation.methods=["fine_tune", "fine_tune"]'], "names one of them twice"),
+        (["method.name=centralised", 'adaptation.methods=["fine_tune"]'], "has no clients to adapt"),
+        (
+            [FEDFR, "partition.identities_per_client=1", "method.branch.loss=cosface"],
+            "method.branch.loss = 'cosface' has nothing to tell it apart from",
+        ),
+        (
+            ["method.name=fedface", "partition.identities_per_client=1", 'adaptation.methods=["fine_tune"]'],
+            "can't be adapted alone",
+        ),
+        (["faithful.round_lr_decay=true", "method.schedule=cosine"], "has a schedule of its own"),
+        (["method.name=fedbn", "federation.batchnorm=statistics_local"], "fedbn keeps all of BatchNorm"),
         ([FEDFR, 'method.parts=["hard_negatives"]'], 'chooses among public images: add "public"'),
-        ([FEDFR, 'method.parts=["branch", "branch"]'], "names a part twice"),
+        ([FEDFR, 'method.parts=["branch", "branch"]'], "names one of them twice"),
         ([FEDFR, "partition.public_identities=0"], "partition.public_identities = 0 and no public_source"),
         ([FEDFR, "method.hard_negatives.treshold=0.4"], "Did you mean method.hard_negatives.threshold"),
         (["partition.identities_per_client=1"], "leaves a client nothing to tell apart"),
@@ -78,10 +94,15 @@ def test_one_identity_cannot_train_alone(run: Command) -> None:
     assert "set evaluation.local_only = false" in errors
 
 
-def test_a_public_identity_that_is_also_private(fedreid_command: Command, scenario: Path, tmp_path: Path) -> None:
-    """The same images under two names: one source public, its copy private."""
+@pytest.mark.parametrize("removed", [0, 40])
+def test_a_public_identity_that_is_also_private(
+    removed: int, fedreid_command: Command, scenario: Path, tmp_path: Path
+) -> None:
+    """The same images under two names, all or some of them: one source public, its copy private."""
     for name in ("one", "two"):
         write_market(tmp_path / name)
+    for image in sorted((tmp_path / "one" / "bounding_box_train").iterdir())[:removed]:
+        image.unlink()
     sets = [
         f'data.sources.copy={{format = "market1501", path = "{tmp_path / "one"}", verify_counts = false}}',
         f'data.sources.tiny.path="{tmp_path / "two"}"', "partition.public_source=copy", FEDFR,

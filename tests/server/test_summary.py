@@ -94,3 +94,15 @@ def test_versions_of_what_decides_the_numbers() -> None:
     found = versions()
     assert found["torch"] == torch.__version__
     assert {"python", "fedreid", "flwr", "ray", "numpy"} <= found.keys()
+
+
+def test_the_start_counts_only_where_nothing_was_scored_after_it(tmp_path: Path) -> None:
+    rows = [(0, 0, "mAP", 10.0), (0, 1, "mAP", 20.0), (1, 1, "mAP", 60.0), (0, 0, "rank1", 5.0)]
+    write(tmp_path, [(number, "personalized", client, "a", metric, value) for number, client, metric, value in rows])
+    assert final_metrics(tmp_path)[0] == {"personalized/a/mAP": 60.0, "personalized/a/rank1": 5.0}
+
+
+def test_counts_are_no_scores(tmp_path: Path) -> None:
+    names = ("mAP", "queries", "genuine_pairs", "local_model/mated_probes", "local_model/mAP")
+    write(tmp_path, [(1, "personalized", 0, "a", name, 3.0) for name in names])
+    assert final_metrics(tmp_path)[0] == {"personalized/a/mAP": 3.0, "personalized/a/local_model/mAP": 3.0}

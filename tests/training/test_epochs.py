@@ -202,3 +202,12 @@ def test_refuses_no_epochs():
 def test_refuses(images, identities, message):
     with pytest.raises(ValueError, match=message):
         train(*new_model(identities=identities), images)
+
+
+def test_a_resident_model_forgets_the_gradients_of_a_training_that_diverged():
+    fresh, (model, proxies) = new_model(), new_model()
+    with pytest.raises(TrainingDiverged):
+        train(new_model()[0], nn.Parameter(torch.full_like(proxies, float("nan"))))
+    for parameter in (*model.parameters(), proxies):
+        parameter.grad = torch.full_like(parameter, float("nan"))
+    assert train(model, proxies).loss == train(*fresh).loss

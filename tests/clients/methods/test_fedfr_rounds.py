@@ -227,7 +227,7 @@ def test_local_batchnorm_makes_the_public_features_the_clients_own(new_run: NewR
     first = client.public_features()
     own = {"bn1.running_mean": torch.full_like(space.start["bn1.running_mean"], 0.5)}
     other = Client(1, 1, space, space.receive(start, own), start).public_features()
-    assert np.abs(first - other).max() > 1e-3
+    assert np.abs(first[0] - other[0]).max() > 1e-3
     assert not (run_dir / "checkpoints" / "public_features").exists()
 
 
@@ -248,8 +248,8 @@ def test_public_images_that_are_not_there_are_asked_for() -> None:
 
 def test_balanced_batches_are_of_the_clients_own_people_with_public_images_spread_over_them():
     own, public = made_up_images(identities=4, each=6), made_up_images(identities=3, each=5, seed=1)
-    joined = JoinedImages(own, public, np.arange(15))
-    batches = balanced_and_public(joined, SamplingSettings(identities=2, images=3), np.random.default_rng(0))
+    joined, settings = JoinedImages(own, public, np.arange(15)), SamplingSettings(identities=2, images=3)
+    batches = balanced_and_public(joined, settings, 32, np.random.default_rng(0))
     chosen = [batch[batch < 24] for batch in batches]
     assert all(len(rows) == 6 for rows in chosen)
     assert all(len(np.unique(joined.labels[rows])) == 2 for rows in chosen)
@@ -257,3 +257,14 @@ def test_balanced_batches_are_of_the_clients_own_people_with_public_images_sprea
     assert sorted(strangers) == list(range(24, 39)), "each public image once"
     sizes = [len(batch) for batch in batches]
     assert max(sizes) - min(sizes) <= 1
+
+
+def test_public_images_that_do_not_fit_make_batches_of_their_own():
+    own, public = made_up_images(identities=4, each=6), made_up_images(identities=3, each=5, seed=1)
+    joined, settings = JoinedImages(own, public, np.arange(15)), SamplingSettings(identities=2, images=3)
+    batches = balanced_and_public(joined, settings, 8, np.random.default_rng(0))
+    mixed = [batch for batch in batches if (batch < 24).any()]
+    assert all(len(batch) == 8 for batch in mixed), "6 of its own and 2 others"
+    rest = [batch for batch in batches if (batch >= 24).all()]
+    assert sum(map(len, rest)) == 15 - 2 * len(mixed)
+    assert sorted(np.concatenate([batch[batch >= 24] for batch in batches])) == list(range(24, 39))

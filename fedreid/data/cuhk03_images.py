@@ -91,7 +91,7 @@ def photographs(release: Path, boxes: Boxes) -> Iterator[tuple[Photo, np.ndarray
             references = people[()].T  # (people, images)
             for (person, image), reference in np.ndenumerate(references):
                 found = opened[reference]
-                if found.ndim == 3:  # the rest are empty
+                if not _is_empty(found):
                     view = 1 + image // IMAGES_OF_A_VIEW
                     yield Photo(pair, person + 1, view, image + 1), _pixels(found[()], release)
 
@@ -116,9 +116,14 @@ def _cell(opened: Any, cell: Any, release: Path) -> list[Any]:
     return [opened[reference] for reference in np.ravel(cell[()])]
 
 
+def _is_empty(found: Any) -> bool:
+    """MATLAB writes an empty array as its size, [0, 0]."""
+    return "MATLAB_empty" in found.attrs or found.ndim < 2 or found.size == 0
+
+
 def _pixels(turned: np.ndarray, release: Path) -> np.ndarray:
     """(3, width, height), as MATLAB's order of axes comes out of HDF5, to (height, width, 3)."""
-    if turned.dtype != np.uint8 or turned.shape[0] != 3:
+    if turned.dtype != np.uint8 or turned.ndim != 3 or turned.shape[0] != 3:
         raise UserError(
             f"{release}: expected photographs of 3 colours in 8 bits, found {turned.dtype} {turned.shape[::-1]}.\n"
             "  Take the vendor's own file."

@@ -10,13 +10,29 @@ from __future__ import annotations
 from pathlib import Path
 
 from fedreid.data.market1501 import DISTRACTOR, JUNK, identity_and_camera
-from fedreid.data.tables import Row
+from fedreid.data.tables import ImageTable, Row, image_table
 from fedreid.data.vendor_files import images_in
 from fedreid.errors import UserError
 
 FOLDER = "images"
 AT_LEAST = 500_000
 UNKNOWN_CAMERA = -1  # a distractor has no match anyway, on whatever camera
+
+
+def with_distractors(table: ImageTable, *, verify_counts: bool = True) -> ImageTable:
+    """Market-1501's table with the further distractors in its gallery.
+
+    Args:
+        table: as `read_market1501` gives it.
+        verify_counts: refuse fewer than 500,000.
+
+    Raises:
+        UserError: as `distractor_rows`.
+    """
+    further = distractor_rows(table.name, table.root, verify_counts=verify_counts)
+    rows: list[Row] = list(table.frame.itertuples(index=False, name=None))
+    note = f"{len(further):,} further distractors in the gallery (Market-1501+500k)"
+    return image_table(table.name, table.root, [*rows, *further], [*table.notes, note])
 
 
 def distractor_rows(name: str, root: Path, *, verify_counts: bool = True) -> list[Row]:

@@ -46,6 +46,10 @@ def find_root(name: str, folder: Path, vendor: Vendor, needed: Sequence[str]) ->
     best = min(missing, key=lambda inside: len(missing[inside]))
     if not missing[best]:
         return folder / best
+    if all((folder.parent / part).exists() for part in needed):
+        raise UserError(
+            f"{name}: {folder} is inside {vendor.title}.\n  Set data.sources.{name}.path to {folder.parent}."
+        )
     elsewhere = f", or inside {vendor.nested[0]}" if vendor.nested else ""
     raise UserError(
         f"{name}: {folder / best} has no {', '.join(missing[best])}.\n"

@@ -128,6 +128,14 @@ class TestNewProtocol:
         with pytest.raises(UserError, match=r"cuhk-03\.mat: can't be read as a MATLAB file: .*\n  It is damaged"):
             read_cuhk03("c", tmp_path, tmp_path / "cache")
 
+    def test_a_grey_photograph_is_refused_and_not_taken_for_an_empty_place(self, tmp_path: Path) -> None:
+        pytest.importorskip("h5py")
+        config(tmp_path)
+        cells = {(1, 1, 1): picture(1, 1, 1), (1, 1, 2): picture(1, 1, 2)[:, :, 0]}
+        write_release(tmp_path / "cuhk-03.mat", (1,), {"detected": cells}, [])
+        with pytest.raises(UserError, match=r"expected photographs of 3 colours in 8 bits, found uint8 \(32, 16\)\."):
+            read_cuhk03("c", tmp_path, tmp_path / "cache")
+
 
 class TestClassicProtocol:
     @pytest.mark.parametrize("split", [0, 1])

@@ -64,6 +64,11 @@ def test_another_datasets_name_is_refused_with_its_file(tmp_path: Path) -> None:
 def test_a_missing_folder_names_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no folder .*/absent\.\n.*bounding_box_train, query, bounding_box_test"):
         read_duke("d", tmp_path / "absent")
+    write_three_folders(tmp_path / "whole", some_shots(), duke_name)
+    with pytest.raises(
+        UserError, match=r"^d: .*/whole/query is inside DukeMTMC-reID\.\n  Set data\.sources\.d\.path to"
+    ):
+        read_duke("d", tmp_path / "whole" / "query")
     (tmp_path / "DukeMTMC-reID" / "query").mkdir(parents=True)
     with pytest.raises(UserError, match=r"DukeMTMC-reID has no bounding_box_train, bounding_box_test\.\n"):
         read_duke("d", tmp_path)

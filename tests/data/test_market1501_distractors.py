@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from fedreid.data import market1501_distractors
-from fedreid.data.market1501_distractors import distractor_rows
+from fedreid.data.market1501 import read_market1501
+from fedreid.data.market1501_distractors import distractor_rows, with_distractors
 from fedreid.errors import UserError
+from tests.data.pictures import market
+from tests.data.vendors import rows_of
 
 NAMES = ["0000_c5s1_000151_02.jpg", "-1_c2s1_000151_02.jpg", "000123.jpg"]
 
@@ -34,6 +37,18 @@ def test_the_folder_may_be_beside_the_datasets(tmp_path: Path) -> None:
     root = tmp_path / "Market-1501-v15.09.15"
     rows = distractor_rows("m", root, verify_counts=False)
     assert all((root / path).is_file() for path, *_ in rows)
+
+
+def test_they_join_the_gallery_of_a_table(tmp_path: Path) -> None:
+    market(tmp_path, ["0002_c1s1_000451_03.jpg"], ["0012_c1s1_000776_00.jpg"], ["0012_c4s1_000801_02.jpg"])
+    table = read_market1501("m", tmp_path, verify_counts=False)
+    images(tmp_path / "images", NAMES)
+    longer = with_distractors(table, verify_counts=False)
+    before, after = rows_of(table), rows_of(longer)
+    assert after[:2] == before[:2]
+    assert after[2:] == [before[2], *distractor_rows("m", tmp_path, verify_counts=False)]
+    assert longer.frame.dtypes.equals(table.frame.dtypes)
+    assert longer.notes == (*table.notes, "3 further distractors in the gallery (Market-1501+500k)")
 
 
 def test_too_few_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,10 +18,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fedreid.data.tracklets import TrackletTable, vendor_tracklets
+from fedreid.data.tracklets import TrackletTable
 from fedreid.data.two_cameras import frames_in, halved, people_in
 from fedreid.data.vendor_files import Counts, Vendor, find_root, refuse_split
 from fedreid.data.vendor_lists import half_in_matlab
+from fedreid.data.vendor_tracklets import vendor_tracklets
 from fedreid.errors import UserError
 
 VENDOR = Vendor("iLIDS-VID", ("i-LIDS-VID", "i-LIDS-VID/i-LIDS-VID", "ilids-vid/i-LIDS-VID", "ilids-vid"))

@@ -22,10 +22,11 @@ from pathlib import Path
 
 from fedreid.data.draws import first_of, shipped_order
 from fedreid.data.prid import ON_BOTH
-from fedreid.data.tracklets import TrackletTable, vendor_tracklets
+from fedreid.data.tracklets import TrackletTable
 from fedreid.data.two_cameras import frames_in, halved, people_in
 from fedreid.data.vendor_files import Counts, Vendor, find_root, refuse_split
 from fedreid.data.vendor_lists import half_in_json, half_in_matlab
+from fedreid.data.vendor_tracklets import vendor_tracklets
 from fedreid.errors import UserError
 
 VENDOR = Vendor("PRID 2011 (multi-shot)", ("prid_2011", "prid2011/prid_2011", "prid2011"))

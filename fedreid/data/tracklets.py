@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +10,6 @@ import numpy as np
 import pandas as pd
 
 from fedreid.data.tables import SPLITS, ImageTable, image_table
-from fedreid.data.vendor_files import WORDS, Counts, Vendor, count, notes_on, parts_of
-from fedreid.errors import UserError
 
 COLUMNS = ["identity", "camera", "split", "start", "stop"]
 
@@ -72,10 +70,11 @@ def images_of(table: TrackletTable, per_tracklet: int = 0) -> ImageTable:
     """
     if per_tracklet < 0:
         raise ValueError(f"expected 0 (all frames) or more per tracklet, found {per_tracklet}")
+    said = (table.frame[column].tolist() for column in ("identity", "camera", "split"))
     rows = [
-        (path, int(row.identity), int(row.camera), str(row.split))
-        for row in table.frame.itertuples()
-        for path in _spaced(table.images[int(row.start) : int(row.stop)], per_tracklet)
+        (path, identity, camera, split)
+        for number, (identity, camera, split) in enumerate(zip(*said, strict=True))
+        for path in _spaced(table.frames(number), per_tracklet)
     ]
     return image_table(table.name, table.root, rows, table.notes)
 
@@ -84,43 +83,3 @@ def _spaced(paths: Sequence[str], wanted: int) -> Sequence[str]:
     if not wanted or len(paths) <= wanted:
         return paths
     return [paths[place * len(paths) // wanted] for place in range(wanted)]
-
-
-def vendor_tracklets(
-    name: str,
-    root: Path,
-    tracklets: Sequence[Tracklet],
-    vendor: Vendor,
-    published: Mapping[str, Counts],
-    *,
-    verify_counts: bool,
-    notes: Iterable[str] = (),
-) -> TrackletTable:
-    """The table of a published dataset, compared with what was published.
-
-    Args:
-        name: the source's name in the scenario.
-        root: folder that the paths start at.
-        tracklets: in any order.
-        vendor: the dataset.
-        published: (identities, tracklets) of each split.
-        verify_counts: refuse anything but the whole dataset.
-        notes: what the reader itself has to say.
-
-    Raises:
-        UserError: a split is empty, or the counts aren't the published ones.
-    """
-    parts = parts_of((paths[0], *said) for paths, *said in tracklets)
-    found = {split: count(parts[split]) for split in SPLITS}
-    wrong = [split for split in SPLITS if found[split] != published[split]]
-    if wrong and verify_counts:
-        lines = [
-            f"{name}: expected {published[split][1]:,} {WORDS[split]} tracklets of {published[split][0]:,} identities, "
-            f"found {found[split][1]:,} of {found[split][0]:,} in {root}."
-            for split in wrong
-        ]
-        raise UserError("\n".join([*lines, f"  For a subset, set data.sources.{name}.verify_counts = false."]))
-    if empty := [split for split in SPLITS if not parts[split]]:
-        raise UserError(f"{name}: {root} holds no {WORDS[empty[0]]} tracklets of identities; {empty[0]} needs some.")
-    partial = [f"not the whole of {vendor.title}: counts not verified"] if wrong else []
-    return tracklet_table(name, root, tracklets, [*notes, *notes_on(parts), *partial])

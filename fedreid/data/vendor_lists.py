@@ -93,13 +93,13 @@ def half_in_matlab(file: Path, people: Sequence[int], split: int) -> set[int]:
             f"{len(people):,} people, as many as there are folders.\n"
             "  Take the vendor's own file and all of the dataset: it numbers people by their place among all."
         )
-    places = [int(place) for place in found[split]]
-    if sorted(places) != list(range(1, len(people) + 1)):
+    places = [] if found.dtype == object else found[split].tolist()
+    if set(places) != set(range(1, len(people) + 1)):
         raise UserError(
             f"{file}: split {split} of {VARIABLE} isn't an order of the people 1 to {len(people):,}.\n"
             "  Take the vendor's own file."
         )
-    return {people[place - 1] for place in places[: len(people) // 2]}
+    return {people[int(place) - 1] for place in places[: len(people) // 2]}
 
 
 def half_in_json(file: Path, split: int) -> tuple[set[str], set[str]]:

@@ -69,6 +69,11 @@ def test_ijb_b_has_other_names(tmp_path: Path) -> None:
         read_templates("j", tmp_path / "IJBB", verify_counts=False)
 
 
+def test_people_come_in_the_order_of_their_templates(folder: Path) -> None:
+    lines_of(folder, "1N_gallery_G2.csv", lambda lines: [lines[0], *lines[:0:-1]])
+    assert rows(read_templates("j", folder, verify_counts=False).galleries["G2"]) == [(2, 502), (3, 503)]
+
+
 def test_counts_by_hand(folder: Path) -> None:
     assert counts(read_templates("j", folder, verify_counts=False)) == {
         "images": 8,

@@ -83,6 +83,16 @@ def test_subset_counts_are_refused_unless_it_is_called_one(tmp_path: Path) -> No
         read_ilids_vid("v", write(tmp_path))
 
 
+def test_folders_may_be_links_in_paths_with_spaces(tmp_path: Path) -> None:
+    write(tmp_path / "mes vidéos")
+    person = tmp_path / "mes vidéos/i-LIDS-VID/sequences/cam1/person019"
+    person.rename(tmp_path / "elsewhere")
+    person.symlink_to(tmp_path / "elsewhere")
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "mes vidéos")
+    assert said(read_ilids_vid("v", link, verify_counts=False))[1] == (19, 1, "train", 2)
+
+
 def test_whoever_is_on_one_camera_only_is_named(tmp_path: Path) -> None:
     write(tmp_path)
     (tmp_path / "i-LIDS-VID/sequences/cam2/person019").rename(tmp_path / "person019")

@@ -79,6 +79,23 @@ def test_a_first_line_of_one_number_means_one_fold(tmp_path: Path) -> None:
     assert said(read_pairs("f", write(tmp_path, text), verify_counts=False)) == expected()[:4]
 
 
+def test_only_images_named_after_their_folder_count(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "Zico" / "Zoe_0002.jpg").touch()
+    (tmp_path / "Zico" / "Zico_0002.txt").touch()
+    assert said(read_pairs("f", tmp_path, verify_counts=False)) == expected()
+
+
+def test_names_may_be_in_any_script_and_hold_spaces_where_tabs_separate(tmp_path: Path) -> None:
+    write_people(tmp_path / "mes visages", {"José Été": 2, "李": 1})
+    text = "José Été\t1\t2\n李\t1\tJosé Été\t2\n"
+    (tmp_path / "mes visages" / "pairs.txt").write_text(text, encoding="utf-8")
+    assert said(read_pairs("f", tmp_path / "mes visages", verify_counts=False)) == [
+        (file("José Été", 1), file("José Été", 2), True, 0),
+        (file("李", 1), file("José Été", 2), False, 0),
+    ]
+
+
 @pytest.mark.parametrize("around", ["lfw", "lfw-deepfunneled", "lfw/lfw_funneled"])
 def test_the_vendors_folders_around_it_are_found(tmp_path: Path, around: str) -> None:
     table = read_pairs("f", write(tmp_path, people=tmp_path / around), verify_counts=False)

@@ -44,6 +44,13 @@ def test_what_was_written_is_read(tmp_path: Path, split: int) -> None:
         assert not seen[0] & seen[1]
 
 
+def test_whoever_has_one_view_only_is_not_tested(tmp_path: Path) -> None:
+    write_3dpes(tmp_path, IMAGES)
+    for split in range(10):
+        table = read_3dpes("d", tmp_path, verify_counts=False, split=split)
+        assert set(table.frame["split"][table.frame["identity"] == 5]) == {"train"}
+
+
 @pytest.mark.parametrize("around", ["", "3DPeS", "3DPeS_ReId_Snap/3DPeS", "3dpes"])
 def test_the_vendors_folders_around_it_are_found(tmp_path: Path, around: str) -> None:
     write_3dpes(tmp_path / around, IMAGES)

@@ -40,6 +40,8 @@ def test_the_first_half_of_a_line_is_tested(tmp_path: Path) -> None:
     write_matlab(file, "ls_set", np.array([[5, 1, 3, 2, 4], [1, 2, 3, 4, 5]]))
     assert half_in_matlab(file, [10, 20, 30, 40, 50], 0) == {50, 10}  # of 5, 2 are tested
     assert half_in_matlab(file, [10, 20, 30, 40, 50], 1) == {10, 20}
+    with pytest.raises(UserError, match="expected more than 2 splits of 5 people"):
+        half_in_matlab(file, [10, 20, 30, 40, 50], 2)
 
 
 @pytest.mark.usefixtures("_scipy")

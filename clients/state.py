@@ -48,7 +48,7 @@ class PrivateState:
             self.folder.mkdir(parents=True, exist_ok=True)
         path = self._path(server_round)
         own = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        write_atomically(path, lambda temporary: save_file(own, temporary), is_flushed=False)
+        write_atomically(path, lambda temporary: save_file(own, temporary), is_flushed=False, is_private=True)
         # The newest `keep` earlier rounds back the kept checkpoints.
         for number in earlier[: -self.keep]:
             self._path(number).unlink(missing_ok=True)

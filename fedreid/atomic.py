@@ -12,17 +12,21 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 
-def write_atomically(path: Path, write: Callable[[Path], object], *, is_flushed: bool = True) -> None:
+def write_atomically(
+    path: Path, write: Callable[[Path], object], *, is_flushed: bool = True, is_private: bool = False
+) -> None:
     """Let `write` fill a temporary file beside `path`, then put it in place: kill -9 never leaves half a file.
 
     Args:
         is_flushed: wait until it is on the disk; without, somebody else must flush before relying on it.
+        is_private: leave the file to its owner alone, if its writer made it so.
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         with os_errors(path):
             write(temporary)
-        temporary.chmod(0o644)  # some writers make files that only their owner may read
+        if not is_private:
+            temporary.chmod(0o644)  # some writers make files that only their owner may read
         if is_flushed:
             flush(temporary)
         temporary.replace(path)

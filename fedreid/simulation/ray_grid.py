@@ -166,6 +166,9 @@ class RayGrid(LocalGrid):
         """Give every worker enough to do, but run no further ahead of the reply that is wanted than memory allows."""
         for worker in sorted(self.workers, key=lambda worker: len(worker.queue)):
             while len(worker.queue) < QUEUE:
+                # Whoever may have killed a worker works alone: the next death is then its own, and nobody else's.
+                if worker.queue and (worker.queue[0][1].attempts or (waiting and waiting[0].attempts)):
+                    break
                 if waiting:  # batches of a worker that died come first
                     batch = waiting.popleft()
                 elif sent < len(messages):

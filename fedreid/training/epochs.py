@@ -105,8 +105,6 @@ def train_epochs(
     batches = batches or partial(shuffled_batches, len(images), batch_size)
     parameters = [*(model.parameters() if trained is None else trained), *objective.parameters()]
     optimiser = torch.optim.SGD(parameters, learning_rate, momentum=momentum, weight_decay=weight_decay, fused=True)
-    optimiser.zero_grad()  # a resident model may carry gradients of a client whose training diverged
-    model.zero_grad()
     model.train()
     step = seen = 0
     for epoch in range(epochs):
@@ -121,6 +119,7 @@ def train_epochs(
             loss.backward()
             value = loss.item()
             if not math.isfinite(value):
+                optimiser.zero_grad()  # the next client trains in the same resident model
                 raise TrainingDiverged(step + 1, value)
             if schedule is not None:
                 optimiser.param_groups[0]["lr"] = learning_rate * schedule(

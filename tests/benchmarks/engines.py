@@ -60,6 +60,7 @@ fraction = {fraction}
 [evaluation]
 every = 0
 local_only = false
+open_set = "never"
 [runtime]
 workers = 2
 """

@@ -18,7 +18,7 @@ from fedreid.data.synthetic_cameras import camera
 from fedreid.data.synthetic_figure import Figure
 from fedreid.data.synthetic_people import Person, habits, person
 from fedreid.data.tables import ImageTable
-from fedreid.errors import UserError
+from fedreid.errors import RunError
 from fedreid.scenario.schema import SyntheticSource
 
 
@@ -128,7 +128,7 @@ def test_a_full_disk_is_one_clear_error_and_leaves_nothing(tmp_path: Path, monke
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(UserError, match="can't write the synthetic pedestrians of site: No space left") as found:
+    with pytest.raises(RunError, match="can't write the synthetic pedestrians of site: No space left") as found:
         read_synthetic("site", source(), tmp_path)
     assert "data.cache" in str(found.value)
     assert list((tmp_path / "synthetic").iterdir()) == []

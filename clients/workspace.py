@@ -53,6 +53,11 @@ class Workspace:
         return load_file(self.run_dir / run_folder.START)
 
     @cached_property
+    def first_public_proxies(self) -> Tensor:
+        """Phi before the first round."""
+        return load_file(self.run_dir / run_folder.PUBLIC_PROXIES)["proxies"]
+
+    @cached_property
     def shared(self) -> dict[str, Tensor]:
         """The resident model's tensors that travel, in one block of memory."""
         return flattened(self._shared() | self.public_proxies)
@@ -109,8 +114,7 @@ class Workspace:
             own = {name: private.get(name, self.start[name]).numpy() for name in self.private}
             load_tensors(self.private, own)
         if self.public_proxies and self.scenario.faithful.freeze_public_proxies:
-            start = load_file(self.run_dir / run_folder.PUBLIC_PROXIES)["proxies"]
-            self.public_proxies[wire.PUBLIC_PROXIES].data.copy_(start)
+            self.public_proxies[wire.PUBLIC_PROXIES].data.copy_(self.first_public_proxies)
         return self.model
 
 

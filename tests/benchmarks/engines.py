@@ -5,9 +5,11 @@ Run with: python -m tests.benchmarks.engines
 
 from __future__ import annotations
 
+import multiprocessing
 import statistics
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import ClassVar
 from unittest import mock
@@ -139,6 +141,21 @@ class BareLoop:
         return time.perf_counter() - started
 
 
+def together(run_dir: Path) -> float:
+    """Client-rounds per second of one bare loop in each of two processes: what two workers could reach at best."""
+    with ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context("spawn")) as pool:
+        loops = [pool.submit(loop_for, run_dir, time.time() + 15.0) for _ in range(WORKERS)]
+        return sum(COHORT / statistics.median(loop.result()) for loop in loops)
+
+
+def loop_for(run_dir: Path, start_at: float) -> list[float]:
+    """Seconds of ten bare loops that begin at a moment which both processes know."""
+    bare = BareLoop(run_dir, COHORT)
+    bare.seconds()
+    time.sleep(max(0.0, start_at - time.time()))
+    return [bare.seconds() for _ in range(10)]
+
+
 class Alternating(Federation):
     """A federation that lets the bare loop run after each of its rounds: the machine's speed drifts by the minute."""
 
@@ -178,6 +195,11 @@ def of_milliseconds(root: Path) -> list[tuple[str, str, str]]:
             ),
             (f"{name}, 1,000 clients", f"{rate:.0f} client-rounds/s, {rate / bare:.2f}", goal),
         ]
+    best = together(root / "ray")
+    say(f"two bare loops at once: {best:.1f}, {best / bare:.3f}")
+    rows.append(
+        ("two bare loops at once, in processes of their own", f"{best:.0f} client-rounds/s, {best / bare:.2f}", "")
+    )
     return rows
 
 

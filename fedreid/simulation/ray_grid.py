@@ -173,7 +173,8 @@ class RayGrid(LocalGrid):
                     batch = waiting.popleft()
                 elif sent < len(messages):
                     size = self._batch_size(messages, sent)
-                    if sent + size - wanted > 2 * QUEUE * len(self.workers) * size:
+                    ahead = max(2 * QUEUE * len(self.workers) * size, self._affordable(messages, sent))
+                    if sent + size - wanted > ahead:
                         break
                     batch = self._batch(messages, sent, size, contents)
                     sent += len(batch.messages)
@@ -185,12 +186,15 @@ class RayGrid(LocalGrid):
     def _batch_size(self, messages: Sequence[Message], start: int) -> int:
         if not self._seconds_per_client:
             return 1
-        content = messages[start].content
-        size = wire.count_bytes(wire.model_of(messages[start])) if wire.ARRAYS in content else 0
-        by_bytes = BATCH_BYTES // max(1, size)
         by_time = int(BATCH_SECONDS / self._seconds_per_client)
         fair = -(-(len(messages) - start) // (2 * len(self.workers)))  # towards the end, everyone gets a share
-        return max(1, min(by_time, by_bytes, fair))
+        return max(1, min(by_time, self._affordable(messages, start), fair))
+
+    @staticmethod
+    def _affordable(messages: Sequence[Message], start: int) -> int:
+        """How many updates of this message's size may be held at once."""
+        has_model = wire.ARRAYS in messages[start].content
+        return BATCH_BYTES // max(1, wire.count_bytes(wire.model_of(messages[start])) if has_model else 0)
 
     def _batch(self, messages: Sequence[Message], start: int, size: int, contents: dict[int, tuple[str, Any]]) -> Batch:
         content = messages[start].content

@@ -65,9 +65,12 @@ def train_adaptation(message: Message, context: Context) -> Message:
 @app.evaluate()
 def evaluate(message: Message, context: Context) -> Message:
     """The received model on the client's own people."""
-    client, _ = _open(message, context)
+    client, private = _open(message, context)
+    if client.round > client.settings.federation.rounds:  # the final model is on the disk, as all rounds are
+        private.drop_needless(client.settings.federation.rounds)
     open_set = bool(wire.config_of(message).get(wire.OPEN_SET))
-    return wire.reply(message, {wire.NUM_EXAMPLES: len(client.images), **_timed_evaluation(client, open_set=open_set)})
+    metrics = _timed_evaluation(client, open_set=open_set, as_received=True)
+    return wire.reply(message, {wire.NUM_EXAMPLES: len(client.images), **metrics})
 
 
 def client_index(context: Context) -> int:
@@ -103,7 +106,7 @@ def _is_open_set(client: Client) -> bool:
     return client.settings.evaluation.open_set != "never"
 
 
-def _timed_evaluation(client: Client, *, open_set: bool) -> dict[str, float]:
+def _timed_evaluation(client: Client, *, open_set: bool, as_received: bool = False) -> dict[str, float]:
     started = time.perf_counter()
-    metrics = personalized_metrics(client, open_set=open_set)
+    metrics = personalized_metrics(client, open_set=open_set, as_received=as_received)
     return metrics | {"evaluation-seconds": time.perf_counter() - started}

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from clients.public_features import PublicFeatures
+from clients import shared_features
+from clients.shared_features import SharedFeatures, row_parts
 from clients.workspace import Workspace
 from fedreid import wire
 from fedreid.data.federation import ImageSet
@@ -100,7 +101,8 @@ class Client:
 
         if self.workspace.private:  # this client's model isn't everybody's
             return [self.embed(public)]
-        return PublicFeatures(self.workspace.run_dir, self.round, len(public), rows).parts()
+        pieces, use = row_parts(len(public)), shared_features.TRAINING
+        return SharedFeatures(self.workspace.run_dir, self.round, use, pieces, rows).parts()
 
     def embed(self, images: ImageSet, model: nn.Module | None = None, *, is_unit: bool = True) -> np.ndarray:
         """(n, dim) float32 features under the model as it is now."""

@@ -11,26 +11,30 @@ import torch
 from torch import nn
 
 from clients.client import Client
+from clients.strangers import stranger_features
 from fedreid import wire
 from fedreid.data.federation import ImageSet
-from fedreid.evaluation import open_set_options, own_metrics, percent_metrics, rank_own, search_metrics
+from fedreid.evaluation import open_set_options, own_metrics, percent_metrics, rank_own, scores_on
 from fedreid.models.branch import Branch
 
 
-def personalized_metrics(client: Client, *, open_set: bool = False) -> dict[str, float]:
-    """The client's own model, as it is now, on held-out images of its own people.
+def personalized_metrics(client: Client, *, open_set: bool = False, as_received: bool = False) -> dict[str, float]:
+    """The client's own model, as it is now, on held-out images of its own people, or on its dataset's test set.
 
     Args:
         open_set: verify and identify as well, and score the model without its branch beside it.
+        as_received: the model is what the server sent to every client of this evaluation.
 
     Returns:
         Metrics by name; with a branch and `open_set`, those without the branch under `local_model:<name>` (table 7.3).
     """
+    if client.settings.evaluation.personalized == "test_set":
+        return _test_set_metrics(client, open_set=open_set)
     own = _features(client, client.workspace.data.held_out(client.index))
     branch = client.branch
     metrics = _ranking(client, _unit(own, branch))
     if open_set:
-        training, others = _features(client, client.images), _others(client)
+        training, others = _features(client, client.images), stranger_features(client, as_received=as_received)
         metrics |= _open_set(client, _unit(training, branch), _unit(own, branch), _unit(others, branch))
         if branch is not None:
             plain = _ranking(client, _unit(own))
@@ -43,12 +47,21 @@ def generic_metrics(client: Client) -> dict[str, float]:
     """The client's model as it is now on every generic test set; keys `generic:<metric>:<dataset>`."""
     found: dict[str, float] = {}
     open_set = client.settings.evaluation.open_set != "never"
-    for name, (query, gallery) in client.workspace.data.generic.items():
-        metrics = search_metrics(
-            client.embed(query), query, client.embed(gallery), gallery, client.settings, open_set=open_set
-        )
+    for name, test in client.workspace.data.generic.items():
+        metrics = scores_on(client.embed, test, client.settings, open_set=open_set)
         found |= {f"generic:{metric}:{name}": value for metric, value in metrics.items()}
     return found
+
+
+def _test_set_metrics(client: Client, *, open_set: bool) -> dict[str, float]:
+    """The client's own model on the query and gallery of its dataset."""
+    test, branch = client.workspace.data.test_set(client.index), client.branch
+    features = _features(client, test.images)
+    metrics = scores_on(lambda _: _unit(features, branch), test, client.settings, open_set=open_set)
+    if branch is not None and open_set:
+        plain = scores_on(lambda _: _unit(features), test, client.settings, open_set=True)
+        metrics |= {wire.LOCAL_MODEL + name: value for name, value in plain.items()}
+    return metrics
 
 
 def _ranking(client: Client, features: np.ndarray) -> dict[str, float]:
@@ -69,26 +82,6 @@ def _open_set(client: Client, training: np.ndarray, own: np.ndarray, others: np.
         impostors="cross_client" if evaluation.impostors == "cross_client" else "all",
         **open_set_options(client.settings),
     )
-
-
-def _others(client: Client) -> np.ndarray:
-    """Embeddings of people who are not the client's, of any length."""
-    data = client.workspace.data
-    if client.settings.evaluation.impostors == "public":
-        return _features(client, client.workspace.public)
-    sets = [
-        strangers_in(data.held_out(other), client.images.identities)
-        for other in range(data.num_clients)
-        if other != client.index
-    ]
-    parts = [_features(client, images) for images in sets if len(images)]
-    return np.concatenate(parts) if parts else np.zeros((0, client.settings.model.embedding_dim), np.float32)
-
-
-def strangers_in(images: ImageSet, known: np.ndarray) -> ImageSet:
-    """Images of people whom a client doesn't know: clients that are cameras see the same ones."""
-    is_stranger = ~np.isin(images.identities, known)
-    return images if is_stranger.all() else images.subset(np.flatnonzero(is_stranger))
 
 
 def _features(client: Client, images: ImageSet) -> np.ndarray:

@@ -54,6 +54,17 @@ class PrivateState:
             self._path(number).unlink(missing_ok=True)
         return path
 
+    def drop_needless(self, last_round: int) -> None:
+        """When a run's last round is on the disk, keep only what one of its kept checkpoints goes on from.
+
+        The newest alone would do for whoever reads the finished run, but an older checkpoint is kept to go back to.
+        """
+        rounds = self._rounds()
+        kept = range(last_round, max(-1, last_round - self.keep), -1)
+        needed = {max((number for number in rounds if number <= checkpoint), default=-1) for checkpoint in kept}
+        for number in set(rounds) - needed:
+            self._path(number).unlink(missing_ok=True)
+
     def _rounds(self) -> list[int]:
         try:
             names = os.listdir(self.folder)  # noqa: PTH208  (names are all we need, for every client and round)

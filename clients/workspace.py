@@ -90,6 +90,11 @@ class Workspace:
             raise UserError(f"the method {self.scenario.method.name} needs public images, and this run has none.")
         return self.data.public
 
+    @cached_property
+    def held_out(self) -> list[ImageSet]:
+        """Every client's held-out images, which a simulation may look at to evaluate the others, and only for that."""
+        return [self.data.held_out(client) for client in range(self.data.num_clients)]
+
     def another(self, name: str) -> nn.Module:
         """Another resident backbone, which nothing of travels: a client's personal one."""
         if name not in self._others:

@@ -12,7 +12,7 @@ from torch import nn
 from fedreid import run_folder, wire
 from fedreid.atomic import write_atomically
 from fedreid.data.image_set import ImageSet
-from fedreid.evaluation import embed, search_metrics
+from fedreid.evaluation import embed, scores_on
 from fedreid.models import build_backbone
 from fedreid.models.flat import flattened
 from fedreid.models.sharing import copy_arrays, load_tensors, shared_tensors
@@ -47,19 +47,13 @@ class GlobalModel:
         with torch_threads(self.setup.scenario.runtime.server_threads):
             self._load(arrays)
             return {
-                name: self._scores(query, gallery, open_set=open_set)
-                for name, (query, gallery) in self.setup.data.generic.items()
+                name: scores_on(self._embed, test, self.setup.scenario, open_set=open_set)
+                for name, test in self.setup.data.generic.items()
             }
 
-    def _scores(self, query: ImageSet, gallery: ImageSet, *, open_set: bool) -> dict[str, float]:
-        settings = self.setup.scenario.evaluation
-
-        def features(images: ImageSet) -> np.ndarray:
-            return embed(self.backbone, images, batch_size=settings.batch_size, device=self.device, bf16=self.bf16)
-
-        return search_metrics(
-            features(query), query, features(gallery), gallery, self.setup.scenario, open_set=open_set
-        )
+    def _embed(self, images: ImageSet) -> np.ndarray:
+        size = self.setup.scenario.evaluation.batch_size
+        return embed(self.backbone, images, batch_size=size, device=self.device, bf16=self.bf16)
 
     def in_one_block(self, arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         """The same arrays, laid out as the clients' are."""

@@ -1,4 +1,4 @@
-"""What can be known to fail before the first round, said before it."""
+"""What can be known before the first round, said before it: what is going to fail, and what is going to take long."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from fedreid.models.sharing import shared_tensors
 from fedreid.scenario import Scenario
 from server.strategies.fedavg import cohort_size
 from server.strategies.requirements import conflicts, requirements
+
+TRAINED_IMAGE = 3  # passes of an image that is trained on, forth and back, to one that is only embedded
+FEW_IMAGES = 100_000  # a small network embeds so many in minutes: no word about that
 
 
 def refuse_settings(scenario: Scenario) -> None:
@@ -49,7 +52,7 @@ def refuse_data(scenario: Scenario, data: FederationData) -> None:
             f"{need} needs public images, and this federation has none: set partition.public_identities or "
             "partition.public_source."
         )
-    _refuse_small_clients(data)
+    _refuse_small_clients(scenario, data)
     _refuse_lonely_identities(scenario, data)
 
 
@@ -62,10 +65,11 @@ def _public_need(scenario: Scenario) -> str:
     return "evaluation.impostors = 'public'" if scenario.evaluation.impostors == "public" else ""
 
 
-def _refuse_small_clients(data: FederationData) -> None:
+def _refuse_small_clients(scenario: Scenario, data: FederationData) -> None:
     """A client needs two images to train on, for BatchNorm's sake, and one to be evaluated on."""
+    held_out = scenario.evaluation.personalized == "held_out"
     for entry in data.summary["clients"]:
-        if entry["train_images"] < 2 or entry["held_out_images"] < 1:
+        if entry["train_images"] < 2 or (held_out and entry["held_out_images"] < 1):
             raise UserError(
                 f"client {entry['client']} has {entry['train_images']} training and {entry['held_out_images']} "
                 "held-out images; it needs 2 and 1 at least.\n"
@@ -95,3 +99,59 @@ def _refuse_lonely_identities(scenario: Scenario, data: FederationData) -> None:
         raise UserError(
             f"{who} with one identity can't be trained alone, for reference: set evaluation.local_only = false."
         )
+
+
+def long_evaluations(scenario: Scenario, data: FederationData) -> list[str]:
+    """Warnings: of verification and identification that take longer than the training.
+
+    A client's own model looks at all other clients' people, so they grow with the square of the number of clients.
+    """
+    looks = _looks_at_strangers(scenario, data.num_clients)
+    strangers, trained = _strangers(scenario, data), _trained_images(scenario, data)
+    embedded = round(looks * strangers)
+    if embedded < max(FEW_IMAGES, TRAINED_IMAGE * trained):
+        return []
+    settings, remedies = scenario.evaluation, ["evaluation.open_set = 'never'"]
+    if settings.open_set == "always":
+        remedies.append("evaluation.open_set = 'last'")
+    if settings.local_only:
+        remedies.append("evaluation.local_only = false")
+    if settings.impostors != "public" and data.public is not None and data.num_clients * len(data.public) < strangers:
+        remedies.append(f"evaluation.impostors = 'public' ({len(data.public):,} images)")
+    return [
+        f"verification and identification will take longer than the training: {data.num_clients:,} clients' own models "
+        f"embed up to {embedded:,} images of strangers, and train on {trained:,} images in all rounds. "
+        f"To save time, set {' or '.join(remedies)}."
+    ]
+
+
+def _looks_at_strangers(scenario: Scenario, clients: int) -> float:
+    """How often in a run an average client looks at strangers with a model that nobody else has."""
+    settings, federation = scenario.evaluation, scenario.federation
+    if settings.open_set == "never" or settings.personalized == "test_set":
+        return 0.0
+    # Round 0 and the final model, which are everybody's unless something in them stays at home.
+    looks = 2.0 if scenario.batchnorm != "average" or scenario.method.private_layers else 0.0
+    looks += settings.local_only + len(scenario.adaptation.methods)
+    if scenario.method.name == "centralised":
+        return looks
+    rounds = 1
+    if settings.open_set == "always" and settings.every:
+        rounds = -(-federation.rounds // settings.every)
+    return looks + rounds * cohort_size(clients, federation.fraction) / clients
+
+
+def _strangers(scenario: Scenario, data: FederationData) -> int:
+    """Images of strangers, summed over the clients who look at them."""
+    if scenario.evaluation.impostors == "public":
+        return data.num_clients * (0 if data.public is None else len(data.public))
+    held_out = sum(entry["held_out_images"] for entry in data.summary["clients"])
+    return (data.num_clients - 1) * held_out
+
+
+def _trained_images(scenario: Scenario, data: FederationData) -> int:
+    """Private images that are trained on in all rounds, on average over who is sampled; each epoch counts."""
+    rounds = range(1, scenario.federation.rounds + 1)
+    share = cohort_size(data.num_clients, scenario.federation.fraction) / data.num_clients
+    images = sum(entry["train_images"] for entry in data.summary["clients"])
+    return round(share * images * sum(scenario.local_epochs(number) for number in rounds))

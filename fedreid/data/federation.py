@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
+import glob
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from fedreid.atomic import write_atomically
 from fedreid.data.cache import ImageCache, build_cache, open_cache
+from fedreid.data.generic_test import GenericTest
 from fedreid.data.image_set import ImageSet
 from fedreid.data.locations import cache_folder
+from fedreid.data.overlap import refuse_same_folders, refuse_shared_images
 from fedreid.data.partition import partition
 from fedreid.data.sources import read_source
 from fedreid.data.splits import PUBLIC, Split, client_part, generic_part, read_columns, refuse_changes, write_split
 from fedreid.data.summary import datasets, summarise
-from fedreid.data.tables import ImageTable
 from fedreid.errors import RunError, UserError
 from fedreid.scenario.schema import Scenario
 
@@ -57,11 +58,10 @@ class FederationData:
         Raises:
             UserError: a dataset is missing or unsuitable, or is no longer what the run started with.
         """
-        caches = {name: _decoded(name, scenario, on_progress) for name in scenario.data.sources}
+        caches, split = _distributed(scenario, on_progress)
         tables = {name: cache.table for name, cache in caches.items()}
-        _refuse_twins(tables)
-        _refuse_copies(caches)
-        split = partition(tables, scenario.partition, scenario.seed)
+        if scenario.evaluation.personalized == "test_set":
+            _refuse_untested(split)
         index = {
             "image_size": list(scenario.data.image_size),
             "clients": len(split.clients),
@@ -88,11 +88,28 @@ class FederationData:
         return self._images(PUBLIC, "train") if (self._folder / f"{PUBLIC}.csv").exists() else None
 
     @cached_property
-    def generic(self) -> dict[str, tuple[ImageSet, ImageSet]]:
+    def generic(self) -> dict[str, GenericTest]:
         """Query and gallery of every source that has them, by the source's name."""
-        names = [name for name in self._caches if (self._folder / f"{generic_part(name)}.csv").exists()]
-        parts = {name: generic_part(name) for name in names}
-        return {name: (self._images(part, "query"), self._images(part, "gallery")) for name, part in parts.items()}
+        parts = {name: self._generic_parts(name) for name in self._caches}
+        return {name: self._generic_test(found) for name, found in parts.items() if found}
+
+    def _generic_parts(self, name: str) -> list[str]:
+        if (self._folder / f"{generic_part(name)}.csv").exists():
+            return [generic_part(name)]
+        return sorted(file.stem for file in self._folder.glob(f"{glob.escape(generic_part(name))}@*.csv"))
+
+    def _generic_test(self, parts: Sequence[str]) -> GenericTest:
+        """The images of all parts once, in the order of their rows, queries first where there is one part."""
+        tables = [self._table(part) for part in parts]
+        joined = {key: np.concatenate([table[key] for table in tables]) for key in tables[0]}
+        order = np.lexsort((joined["rows"], joined["use"] == "gallery" if len(parts) == 1 else joined["rows"]))
+        _, first = np.unique(joined["rows"][order], return_index=True)
+        order = order[np.sort(first)]
+        columns = {name: joined[name][order] for name in ("sources", "rows", "identities", "cameras")}
+        place = np.full(int(columns["rows"].max()) + 1, -1, dtype=np.int64)
+        place[columns["rows"]] = np.arange(len(order))
+        draws = [tuple(place[table["rows"][table["use"] == use]] for use in ("query", "gallery")) for table in tables]
+        return GenericTest(ImageSet(list(self._caches.values()), **columns), cast(list[Any], draws))
 
     def train(self, client: int) -> ImageSet:
         """A client's training images."""
@@ -105,6 +122,10 @@ class FederationData:
         images count as if each had a camera of its own, since otherwise no image would have a match.
         """
         return self._images(client_part(client), "held_out", within_camera=True)
+
+    def test_set(self, client: int) -> GenericTest:
+        """Query and gallery of a client's dataset."""
+        return self.generic[self.dataset(client)]
 
     def dataset(self, client: int) -> str:
         """The name of a client's source; several are joined by "+"."""
@@ -133,6 +154,34 @@ class FederationData:
         return self._tables[part]
 
 
+def _refuse_untested(split: Split) -> None:
+    tested = {part.removeprefix("generic-").partition("@")[0] for part in split.parts if part.startswith("generic-")}
+    for client, dataset in enumerate(datasets(split)):
+        if dataset not in tested:
+            several = "comes from several sources" if "+" in dataset else "has no query and gallery"
+            raise UserError(
+                f"evaluation.personalized = 'test_set': client {client}'s dataset, {dataset}, {several}.\n"
+                "  Use partition.by = 'dataset' or 'camera' with datasets that have a test set, or 'held_out'."
+            )
+
+
+def split_of(scenario: Scenario, on_progress: Progress | None = None) -> Split:
+    """Who gets which image in a scenario, as a run would have it; images are decoded into the cache first.
+
+    Raises:
+        UserError: as `FederationData.prepare`.
+    """
+    return _distributed(scenario, on_progress)[1]
+
+
+def _distributed(scenario: Scenario, on_progress: Progress | None) -> tuple[dict[str, ImageCache], Split]:
+    caches = {name: _decoded(name, scenario, on_progress) for name in scenario.data.sources}
+    tables = {name: cache.table for name, cache in caches.items()}
+    refuse_same_folders(tables)
+    refuse_shared_images(caches)
+    return caches, partition(tables, scenario.partition, scenario.seed)
+
+
 def cache_paths(run_dir: Path) -> list[Path]:
     """The folders of decoded images that a prepared run reads, for checking that a node sees them."""
     return [Path(path) for path in _read_index(run_dir)["caches"].values()]
@@ -147,38 +196,6 @@ def _read_index(run_dir: Path) -> dict[str, Any]:
         raise UserError(f"{missing}: no such folder; the data of a run is described there") from None
     except ValueError as error:
         raise UserError(f"{file}: not the description of a run's data: {error}") from None
-
-
-def _refuse_twins(tables: dict[str, ImageTable]) -> None:
-    """One folder under two names would put the same people into two clients, or into public and private parts."""
-    folders: dict[Path, str] = {}
-    for name, table in tables.items():
-        folder = table.root.resolve()
-        if folder in folders:
-            raise UserError(
-                f"data.sources.{name} and data.sources.{folders[folder]} are the same folder, {folder}: "
-                "an identity would belong to two clients. Remove one."
-            )
-        folders[folder] = name
-
-
-def _refuse_copies(caches: dict[str, ImageCache]) -> None:
-    """An image that two sources share shows a person who would be in two clients, or in public and private parts."""
-    seen: dict[bytes, tuple[str, str]] = {}
-    for name, cache in caches.items() if len(caches) > 1 else ():
-        own: dict[bytes, tuple[str, str]] = {}
-        for image, path in zip(cache.images, cache.table.frame["path"], strict=True):
-            digest = hashlib.blake2b(image.tobytes(), digest_size=16).digest()
-            if digest in seen:
-                first, other = seen[digest]
-                raise UserError(
-                    f"data.sources.{name} and data.sources.{first} hold the same images, for one "
-                    f"{cache.table.root / path} and {caches[first].table.root / other}: "
-                    "an identity would belong to two clients, or be public and private. "
-                    "Remove one of the sources, or those images."
-                )
-            own[digest] = (name, path)
-        seen |= own
 
 
 def _decoded(name: str, scenario: Scenario, on_progress: Progress | None) -> ImageCache:

@@ -17,9 +17,11 @@ def mark_held_out(owned: pd.DataFrame, share: float, seed: int, sources: list[st
     """ "train" or "held_out" for each of the clients' images (columns part, source, identity, camera).
 
     Each client's identity is split by a generator of its own, so its images are divided the same way whichever
-    client it belongs to and whoever else takes part.
+    client it belongs to and whoever else takes part. A share of 0 holds out none.
     """
     held = np.zeros(len(owned), dtype=bool)
+    if not share:
+        return np.full(len(owned), "train", dtype=object)
     cameras = owned["camera"].to_numpy()
     groups = cast(dict[tuple[str, str, int], np.ndarray], owned.groupby(["part", *PERSON], sort=False).indices)
     for (_, source, identity), places in groups.items():

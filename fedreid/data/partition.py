@@ -14,7 +14,18 @@ import numpy as np
 import pandas as pd
 
 from fedreid.data.held_out import mark_held_out
-from fedreid.data.splits import COLUMNS, PERSON, PUBLIC, Split, client_part, generic_part, part_order
+from fedreid.data.locations import expanded
+from fedreid.data.partition_lists import listed
+from fedreid.data.splits import (
+    COLUMNS,
+    PERSON,
+    PUBLIC,
+    Split,
+    check_disjoint,
+    client_part,
+    generic_part,
+    part_order,
+)
 from fedreid.errors import UserError
 from fedreid.scenario.schema import PartitionSettings
 
@@ -37,6 +48,8 @@ def partition(tables: Mapping[str, ImageTable], settings: PartitionSettings, see
     Raises:
         UserError: the data don't suffice for what the scenario asks.
     """
+    if settings.by == "lists":
+        return listed(tables, expanded(settings.lists))
     _refuse_unsuitable(tables, settings)
     images = pd.concat(
         [table.frame.assign(source=name, row=np.arange(len(table.frame))) for name, table in tables.items()]
@@ -64,10 +77,12 @@ def partition(tables: Mapping[str, ImageTable], settings: PartitionSettings, see
 def _refuse_unsuitable(tables: Mapping[str, ImageTable], settings: PartitionSettings) -> None:
     if settings.public_source and settings.public_source not in tables:
         raise UserError(f"partition.public_source = {settings.public_source!r} is not one of {', '.join(tables)}")
+    if all(table.frame[table.frame["split"] == "train"].empty for table in tables.values()):
+        raise UserError(f"{', '.join(tables)}: expected training images in at least one source, found none")
     for name, table in tables.items():
         train = table.frame[table.frame["split"] == "train"]
-        if train.empty:
-            raise UserError(f"{name}: expected training images in {table.root}, found none; every source needs some")
+        if train.empty and not table.draws and table.frame["split"].nunique() < 2:
+            raise UserError(f"{name}: expected training images in {table.root}, found none, and no test set either")
         unknown = int((train["camera"] < 0).sum())
         if settings.by == "camera" and name != settings.public_source and unknown:
             raise UserError(
@@ -141,14 +156,17 @@ def largest_remainder(shares: np.ndarray, total: int) -> np.ndarray:
     return whole
 
 
-def _generic(images: pd.DataFrame, sources: Iterable[str]) -> list[pd.DataFrame]:
-    """A generic test set for every source that has both queries and a gallery."""
-    tests = {name: images[(images["source"] == name) & (images["split"] != "train")] for name in sources}
-    return [
-        test.assign(part=generic_part(name), use=test["split"])
-        for name, test in tests.items()
-        if test["split"].nunique() == 2
-    ]
+def _generic(images: pd.DataFrame, tables: Mapping[str, ImageTable]) -> list[pd.DataFrame]:
+    """A generic test set for every source that has both queries and a gallery; one for each draw where there are."""
+    found = []
+    for name, table in tables.items():
+        own = images[(images["source"] == name) & (images["split"] != "train")]
+        draws = [own[["path", "source", "row"]].merge(draw, on="path") for draw in table.draws]
+        for number, test in enumerate(draws or [own]):
+            if test["split"].nunique() == 2:
+                part = generic_part(name, number if draws else None)
+                found.append(test.assign(part=part, use=test["split"]))
+    return found
 
 
 def _in_order(frame: pd.DataFrame, sources: Iterable[str]) -> pd.DataFrame:
@@ -161,23 +179,3 @@ def _in_order(frame: pd.DataFrame, sources: Iterable[str]) -> pd.DataFrame:
 def _places(names: pd.Series, order: Iterable[str]) -> pd.Series:
     """The position in `order` of each name."""
     return names.map({name: position for position, name in enumerate(order)})
-
-
-def check_disjoint(split: Split, *, may_share: bool = False) -> None:
-    """What every partition promises: no image twice, nobody both public and private, no identity on two clients.
-
-    Args:
-        may_share: clients may share identities (they are cameras), but not images.
-
-    Raises:
-        AssertionError: a promise is broken, which is a mistake in this module.
-    """
-    frame = split.frame
-    people = frame[~frame["part"].str.startswith("generic-")].drop_duplicates(["part", *PERSON])
-    public, private = people[people["part"] == PUBLIC], people[people["part"] != PUBLIC]
-    if frame.duplicated(["source", "row"]).any():
-        raise AssertionError("an image is in two parts")
-    if len(public.merge(private, on=PERSON)):
-        raise AssertionError("an identity is both public and private")
-    if private.duplicated(PERSON).any() and not may_share:
-        raise AssertionError("an identity belongs to two clients")

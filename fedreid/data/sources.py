@@ -2,16 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fedreid.data import cuhk01, cuhk03, grid, ilids, ilids_vid, pes3d, prid, prid_video, viper
+from fedreid.data.cuhk02 import read_cuhk02
+from fedreid.data.duke import read_duke
 from fedreid.data.folder import read_folder
 from fedreid.data.locations import cache_folder, dataset_folder
 from fedreid.data.market1501 import read_market1501
+from fedreid.data.market1501_distractors import with_distractors
+from fedreid.data.mars import read_mars
+from fedreid.data.msmt17 import read_msmt17
+from fedreid.data.synth import twin_folder
 from fedreid.data.synthetic import read_synthetic
-from fedreid.data.tables import ImageTable
-from fedreid.scenario.schema import DataSettings, FolderSource, Market1501Source, Source
+from fedreid.data.tables import ImageTable, drawn_table, test_table
+from fedreid.data.tracklets import TrackletTable, images_of
+from fedreid.scenario.schema import DataSettings
+from fedreid.scenario.source_schema import (
+    Cuhk03Source,
+    FolderSource,
+    Market1501Source,
+    Msmt17Source,
+    PublishedSource,
+    Source,
+    SyntheticSource,
+    is_unseen,
+)
+
+Reader = Callable[..., ImageTable | TrackletTable]
+
+READERS: dict[str, Reader] = {
+    "dukemtmc": read_duke,
+    "viper": viper.read_viper,
+    "grid": grid.read_grid,
+    "ilids": ilids.read_ilids,
+    "prid": prid.read_prid,
+    "cuhk01": cuhk01.read_cuhk01,
+    "cuhk02": read_cuhk02,
+    "3dpes": pes3d.read_3dpes,
+    "ilids_vid": ilids_vid.read_ilids_vid,
+    "prid_video": prid_video.read_prid_video,
+    "mars": read_mars,
+}
+# Protocols that are means over so many halves.
+SPLITS = {
+    "viper": viper.SPLITS, "grid": grid.SPLITS, "ilids": ilids.SPLITS, "prid": prid.SPLITS, "cuhk01": cuhk01.SPLITS,
+    "3dpes": pes3d.SPLITS, "ilids_vid": ilids_vid.SPLITS, "prid_video": prid_video.SPLITS, "cuhk03": cuhk03.SPLITS,
+}  # fmt: skip
+TWINS_CAMERA = "c([0-9]+)_"  # in names of a synthetic folder
+NOT_THE_READERS = {"format", "path", "role", "split", "frames_per_tracklet", "verify_counts"}
 
 
 def read_source(name: str, source: Source, settings: DataSettings) -> ImageTable:
     """The images of one of a scenario's datasets; synthetic ones are rendered first, where they aren't yet.
+
+    Of a dataset that is unseen only query and gallery are left, of a protocol of random halves those of all of them.
 
     Args:
         name: the source's name in the scenario.
@@ -21,9 +69,54 @@ def read_source(name: str, source: Source, settings: DataSettings) -> ImageTable
     Raises:
         UserError: the dataset is missing, or isn't what the scenario says; the text says what to do.
     """
-    if isinstance(source, Market1501Source):
-        return read_market1501(name, dataset_folder(source.path, settings), verify_counts=source.verify_counts)
+    if isinstance(source, SyntheticSource):
+        return read_synthetic(name, source, cache_folder(settings))
     if isinstance(source, FolderSource):
-        folder = dataset_folder(source.path, settings)
-        return read_folder(name, folder, camera_pattern=source.camera_pattern, test_identities=source.test_identities)
-    return read_synthetic(name, source, cache_folder(settings))
+        folder, is_twin = _place(name, source, settings)
+        pattern = TWINS_CAMERA if is_twin and source.camera_pattern else source.camera_pattern
+        return read_folder(name, folder, camera_pattern=pattern, test_identities=source.test_identities)
+    if not isinstance(source, PublishedSource):
+        raise NotImplementedError(source.format)
+    return _published(name, source, settings)
+
+
+def _place(name: str, source: Any, settings: DataSettings) -> tuple[Path, bool]:
+    """A dataset's folder, and whether it is its synthetic twin's."""
+    if not settings.synthetic_twin:
+        return dataset_folder(source.path, settings), False
+    position, variant = list(settings.sources).index(name), getattr(source, "version", "")
+    return twin_folder(name, source.format, position, cache_folder(settings), variant=variant), True
+
+
+def _published(name: str, source: Any, settings: DataSettings) -> ImageTable:
+    folder, is_twin = _place(name, source, settings)
+    read = partial(_read, name, source, folder, source.verify_counts and not is_twin, cache_folder(settings))
+    split = getattr(source, "split", -1)
+    if is_unseen(source) and split < 0 and (number := _number_of_splits(source)):
+        return drawn_table([read(draw) for draw in range(number)])
+    table = read(max(split, 0))
+    return test_table(table) if is_unseen(source) else table
+
+
+def _number_of_splits(source: Any) -> int:
+    """Of a protocol that is a mean over splits; 0: of any other."""
+    if isinstance(source, Cuhk03Source) and source.protocol == "new":
+        return 0
+    return SPLITS.get(source.format, 0)
+
+
+def _read(name: str, source: Any, folder: Path, verify_counts: bool, cache: Path, split: int) -> ImageTable:
+    """One split of a published dataset."""
+    options = source.model_dump(exclude=NOT_THE_READERS)
+    if "split" in type(source).model_fields:
+        options["split"] = split
+    if isinstance(source, Market1501Source):
+        table = read_market1501(name, folder, verify_counts=verify_counts)
+        return with_distractors(table, verify_counts=verify_counts) if source.distractors_500k else table
+    if isinstance(source, Cuhk03Source):
+        return cuhk03.read_cuhk03(name, folder, cache, verify_counts=verify_counts, **options)
+    if isinstance(source, Msmt17Source):
+        options["version"] = source.version or None
+        return read_msmt17(name, folder, verify_counts=verify_counts, **options)
+    found = READERS[source.format](name, folder, verify_counts=verify_counts, **options)
+    return images_of(found, source.frames_per_tracklet) if isinstance(found, TrackletTable) else found

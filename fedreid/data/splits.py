@@ -25,9 +25,9 @@ def client_part(client: int) -> str:
     return f"client-{client:03d}"
 
 
-def generic_part(source: str) -> str:
-    """Name of a source's generic test set: generic-market."""
-    return f"generic-{source}"
+def generic_part(source: str, draw: int | None = None) -> str:
+    """Name of a source's generic test set: generic-market; of one random half of it: generic-viper@03."""
+    return f"generic-{source}" if draw is None else f"generic-{source}@{draw:02d}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Split:
             source (its name in the scenario), row (its row in the source's table and cache), path, identity, camera,
             use ("train" or "held_out"; in generic parts "query" or "gallery").
             Rows are ordered by part (public, clients, generic by name), then by source and row. An image is in one
-            part only.
+            part only, or in several random halves of one generic test set ("generic-SOURCE@00", ...).
     """
 
     frame: pd.DataFrame
@@ -169,3 +169,25 @@ def read_columns(file: Path) -> dict[str, Any]:
         raise UserError(f"{file}: no such file; the split of this run is incomplete") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{file}: not a part of a split ({','.join(COLUMNS)}): {error}") from None
+
+
+def check_disjoint(split: Split, *, may_share: bool = False) -> None:
+    """What every partition promises: no image twice, nobody both public and private, no identity on two clients.
+
+    Args:
+        may_share: clients may share identities (they are cameras), but not images.
+
+    Raises:
+        AssertionError: a promise is broken, which is a mistake in this module.
+    """
+    frame = split.frame
+    people = frame[~frame["part"].str.startswith("generic-")].drop_duplicates(["part", *PERSON])
+    public, private = people[people["part"] == PUBLIC], people[people["part"] != PUBLIC]
+    is_draw = frame["part"].str.contains("@")  # halves of one protocol share images, with each other alone
+    once = pd.concat([frame[~is_draw], frame[is_draw].drop_duplicates(["source", "row"])])
+    if once.duplicated(["source", "row"]).any():
+        raise AssertionError("an image is in two parts")
+    if len(public.merge(private, on=PERSON)):
+        raise AssertionError("an identity is both public and private")
+    if private.duplicated(PERSON).any() and not may_share:
+        raise AssertionError("an identity belongs to two clients")

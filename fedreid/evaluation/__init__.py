@@ -5,7 +5,7 @@ from fedreid.evaluation.identification import Identification, identify, identify
 from fedreid.evaluation.open_set import generic_metrics, identification_metrics, own_metrics, verification_metrics
 from fedreid.evaluation.pairs import PairSet, own_pairs, pair_counts, search_pairs
 from fedreid.evaluation.probes import ProbeSet, enrol, own_probes, search_probes
-from fedreid.evaluation.protocols import open_set_options, percent_metrics, rank_own, search_metrics
+from fedreid.evaluation.protocols import open_set_options, percent_metrics, rank_own, scores_on, search_metrics
 from fedreid.evaluation.ranking import Ranking, rank
 from fedreid.evaluation.rates import rate_name, resolvable, smallest_rate
 from fedreid.evaluation.streamed_identification import identify_embeddings
@@ -35,6 +35,7 @@ __all__ = [
     "rank_own",
     "rate_name",
     "resolvable",
+    "scores_on",
     "search_metrics",
     "search_pairs",
     "search_probes",

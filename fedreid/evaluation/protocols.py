@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from fedreid.evaluation.open_set import generic_metrics
 from fedreid.evaluation.ranking import Ranking, rank
 
 if TYPE_CHECKING:
+    from fedreid.data.generic_test import GenericTest
     from fedreid.data.image_set import ImageSet
     from fedreid.scenario import Scenario
 
@@ -62,6 +65,23 @@ def search_metrics(
             *arguments, fars=scenario.evaluation.far, fpirs=scenario.evaluation.fpir, **open_set_options(scenario)
         )
     return metrics
+
+
+def scores_on(
+    embed: Callable[[ImageSet], np.ndarray], test: GenericTest, scenario: Scenario, *, open_set: bool = False
+) -> dict[str, float]:
+    """Scores of a test set as `search_metrics`; where its protocol is a mean over draws, their means.
+
+    Args:
+        embed: images to unit features (n, d); called once.
+        open_set: verify and identify as well.
+    """
+    features = embed(test.images)
+    found = []
+    for draw, (query, gallery) in enumerate(test.draws):
+        asked, sought = test.sets(draw)
+        found.append(search_metrics(features[query], asked, features[gallery], sought, scenario, open_set=open_set))
+    return {name: fmean(each[name] for each in found) for name in found[0] if all(name in each for each in found)}
 
 
 def open_set_options(scenario: Scenario) -> dict[str, Any]:

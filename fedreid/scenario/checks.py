@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from fedreid.scenario.source_schema import is_unseen
+
 if TYPE_CHECKING:
-    from fedreid.scenario.schema import FolderSource, Scenario, Source
+    from fedreid.scenario.schema import Scenario
+    from fedreid.scenario.source_schema import FolderSource, Source
 
 
 class Contradictions(ValueError):
@@ -38,6 +41,11 @@ def _sources(scenario: Scenario) -> Iterator[tuple[str, str]]:
             yield from _folder(key, source)
         if source.format == "synthetic" and source.test_identities and source.cameras < 2:
             yield f"{key}.cameras", "= 1 leaves nothing to find in a gallery: use 2 or more, or test_identities = 0"
+    if all(map(is_unseen, sources.values())):
+        yield (
+            "data.sources",
+            'has only datasets that are unseen: nobody is left to train, add one with role = "clients"',
+        )
     for (first, one), (second, other) in itertools.combinations(sources.items(), 2):
         if _people(one) == _people(other):
             yield (
@@ -77,7 +85,9 @@ def _public(scenario: Scenario) -> Iterator[tuple[str, str]]:
             "partition.public_source",
             f"= {partition.public_source!r} is not one of data.sources: {', '.join(sources)}",
         )
-    elif len(sources) == 1:
+    elif is_unseen(sources[partition.public_source]):
+        yield "partition.public_source", f"= {partition.public_source!r} is unseen: nobody may train on it"
+    elif sum(not is_unseen(source) for source in sources.values()) == 1:
         yield "partition.public_source", "makes the only source public and leaves no images for clients: add a source"
     if partition.public_identities > 0:
         yield (
@@ -97,6 +107,20 @@ def _clients(scenario: Scenario) -> Iterator[tuple[str, str]]:
         )
     if count and partition.by != "identity":
         yield "partition.identities_per_client", f"= {count} is for by = 'identity', not for by = {partition.by!r}"
+    if partition.by == "lists" and not partition.lists:
+        yield "partition.lists", "is empty: name the folder that `fedreid data split` wrote"
+    if not partition.held_out and scenario.evaluation.personalized != "test_set":
+        yield (
+            "partition.held_out",
+            '= 0 leaves nothing for personalized evaluation: set evaluation.personalized = "test_set"',
+        )
+    if scenario.evaluation.personalized == "test_set" and partition.by in ("identity", "dirichlet"):
+        for name, source in scenario.data.sources.items():
+            if getattr(source, "test_identities", 1) == 0 and name != partition.public_source:
+                yield (
+                    f"data.sources.{name}.test_identities",
+                    '= 0 has no test set for evaluation.personalized = "test_set"',
+                )
     if partition.by == "camera":
         for name, source in scenario.data.sources.items():
             if source.format == "folder" and not source.camera_pattern and name != partition.public_source:
@@ -156,12 +180,39 @@ def _network(scenario: Scenario) -> Iterator[tuple[str, str]]:
     height, width = scenario.data.image_size
     if min(height, width) < 16:
         yield "data.image_size", f"= [{height}, {width}] is too small for the network: use at least 16 x 16"
+    elif not scenario.model.has_batchnorm and (height % 16 or width % 16):
+        yield (
+            "data.image_size",
+            f"= [{height}, {width}] doesn't suit model.backbone = {scenario.model.backbone!r}, which halves height and "
+            f"width four times: use multiples of 16, as in [{_multiple(height)}, {_multiple(width)}]",
+        )
+    if not scenario.model.has_batchnorm:
+        yield from _without_batchnorm(scenario)
     if 2 * scenario.augment.crop_padding >= min(height, width):
         yield (
             "augment.crop_padding",
             f"= {scenario.augment.crop_padding} is half of a {height} x {width} image or more: "
             f"use at most {(min(height, width) - 1) // 2}",
         )
+
+
+def _multiple(side: int) -> int:
+    """The multiple of 16 that is nearest to a side."""
+    return max(16, round(side / 16) * 16)
+
+
+def _without_batchnorm(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    """What is about BatchNorm, for a backbone that has none."""
+    found = f"model.backbone = {scenario.model.backbone!r} has no BatchNorm"
+    if scenario.method.name == "fedbn":
+        yield "method.name", f"= 'fedbn' keeps BatchNorm with the clients, but {found}: use 'fedavg', or a resnet"
+    if scenario.federation.batchnorm != "average":
+        yield (
+            "federation.batchnorm",
+            f"= {scenario.federation.batchnorm!r} keeps BatchNorm with the clients, but {found}: use 'average'",
+        )
+    if scenario.method.private_layers and set(scenario.method.private_layers) <= {"embedding_bn"}:
+        yield "method.fedper.layers", f"= ['embedding_bn'] keeps nothing private, since {found}: use 'embedding'"
 
 
 def _runtime(scenario: Scenario) -> Iterator[tuple[str, str]]:

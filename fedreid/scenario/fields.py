@@ -9,7 +9,9 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import tomli_w
 from pydantic.fields import FieldInfo
 
-from fedreid.scenario.schema import Scenario, Settings, Source
+from fedreid.scenario.schema import Scenario
+from fedreid.scenario.settings import Settings
+from fedreid.scenario.source_schema import Source
 
 # The sources are a union told apart by `format`: (union, discriminator) -> each model's own Literal.
 FORMATS: dict[str, type[Settings]] = {

@@ -104,7 +104,8 @@ def _unknown(names: tuple[str, ...], tree: Tree) -> str:
     found = f"[{'.'.join(names)}] is not a section." if is_section else f"{section}{name} is not a setting."
     model = model_at(parents, tree)
     if owners := [each for each, other in FORMATS.items() if name in other.model_fields and model in FORMATS.values()]:
-        found = f"{found} It belongs to format {' or '.join(owners)}, not to {format_at(names, tree)}."
+        others = " or ".join(owners if len(owners) < 4 else [*owners[:2], "others"])
+        found = f"{found} It belongs to format {others}, not to {format_at(names, tree)}."
     elif close := nearest(names, tree):
         others = f" There is also {', '.join(close[1:])}." if close[1:] else ""
         return f"{found} Did you mean {close[0]}?{others}"

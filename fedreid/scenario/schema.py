@@ -13,50 +13,9 @@ from pydantic import Field, model_validator
 from fedreid.scenario.checks import Contradictions, contradictions
 from fedreid.scenario.method_schema import AdaptationSettings, FaithfulSettings, MethodSettings
 from fedreid.scenario.settings import Name, NotNegative, Positive, PositiveFloat, Rate, Seed, Settings, Share, Weight
+from fedreid.scenario.source_schema import Source
 
 ADAPTIVE_EPOCHS = (10, 8, 6, 4)  # of rounds 1, 2, 3 and all later ones, in FedFR's published code
-
-
-class Market1501Source(Settings):
-    """Images in Market-1501's layout: bounding_box_train, query, bounding_box_test; names like 0002_c1s1_000451_03.jpg.
-
-    Junk images (identity -1) are dropped; distractors (0000) stay in the gallery.
-    """
-
-    format: Literal["market1501"] = Field(description="how the dataset lies on disk")
-    path: str = Field(description="the dataset's folder; relative paths start at data.root")
-    verify_counts: bool = Field(default=True, description="refuse a copy that doesn't have the published counts")
-
-
-class FolderSource(Settings):
-    """A plain folder with one sub-folder per identity."""
-
-    format: Literal["folder"] = Field(description="how the dataset lies on disk")
-    path: str = Field(description="the dataset's folder; relative paths start at data.root")
-    camera_pattern: str = Field(
-        default="",
-        description="regular expression whose first group is the camera in a file name; empty: cameras unknown",
-    )
-    test_identities: Annotated[float, Field(ge=0, lt=1)] = Field(
-        default=0.25, description="share of the identities kept for generic evaluation: nobody trains on them"
-    )
-
-
-class SyntheticSource(Settings):
-    """Synthetic pedestrians, rendered once from a seed into the cache, in Market-1501's layout."""
-
-    format: Literal["synthetic"] = Field(description="how the dataset lies on disk: rendered when first needed")
-    identities: Positive = Field(default=120, description="identities for training")
-    test_identities: NotNegative = Field(default=40, description="further identities, for query and gallery")
-    cameras: Annotated[int, Field(ge=1, le=99)] = Field(default=4, description="cameras of the site")
-    images_per_camera: Positive = Field(default=4, description="images of each identity on each camera that sees it")
-    domain: NotNegative = Field(
-        default=0, description="which site: shifts clothing, light, colour, blur and backgrounds"
-    )
-    seed: Seed = Field(default=0, description="seed of the pedestrians")
-
-
-Source = Annotated[Market1501Source | FolderSource | SyntheticSource, Field(discriminator="format")]
 
 
 class DataSettings(Settings):
@@ -73,6 +32,10 @@ class DataSettings(Settings):
     image_size: Annotated[tuple[Positive, Positive], Field(strict=False)] = Field(
         default=(128, 64), description="height and width in pixels that every image is resized to"
     )
+    synthetic_twin: bool = Field(
+        default=False,
+        description="instead of each published dataset read a small synthetic one in its layout, to try a scenario out",
+    )
     skip_bad_images: bool = Field(default=False, description="list unreadable images in the report instead of stopping")
     sources: dict[Name, Source] = Field(min_length=1, description="the datasets, by a name of your choice")
 
@@ -80,10 +43,13 @@ class DataSettings(Settings):
 class PartitionSettings(Settings):
     """How the training identities become clients and a public set."""
 
-    by: Literal["identity", "camera", "dataset", "dirichlet"] = Field(
+    by: Literal["identity", "camera", "dataset", "dirichlet", "lists"] = Field(
         default="identity",
         description="identity: K identities each; camera: one client per camera; dataset: one client per source; "
-        "dirichlet: unequal numbers of identities",
+        "dirichlet: unequal numbers of identities; lists: as files say",
+    )
+    lists: str = Field(
+        default="", description="by lists: folder that `fedreid data split` wrote, or the splits/ of a run"
     )
     clients: Positive = Field(default=4, description="number of clients, for identity and dirichlet")
     identities_per_client: NotNegative = Field(
@@ -99,26 +65,39 @@ class PartitionSettings(Settings):
     public_source: str = Field(
         default="", description="a source that is public as a whole, instead of held-out identities"
     )
-    held_out: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.4, description="share of each private identity's images kept for personalized evaluation"
+    held_out: Share = Field(
+        default=0.4,
+        description="share of each private identity's images kept for personalized evaluation; 0: none, where "
+        'evaluation.personalized = "test_set"',
     )
 
 
 class ModelSettings(Settings):
     """The backbone: images in, signed embeddings out."""
 
-    backbone: Literal["resnet10", "resnet18", "resnet34", "resnet50"] = Field(
-        default="resnet18", description="residual network"
+    backbone: Literal["resnet10", "resnet18", "resnet34", "resnet50", "spherenet20", "spherenet64"] = Field(
+        default="resnet18",
+        description="residual network; spherenet: for faces, without BatchNorm, image sides in multiples of 16",
     )
     width: Annotated[float, Field(gt=0, le=4)] = Field(default=1.0, description="factor on the channels of every stage")
     stem: Literal["imagenet", "small"] = Field(
-        default="imagenet", description="imagenet: 7x7 stride 2 and max-pooling; small: 3x3 stride 1, for small images"
+        default="imagenet",
+        description="of a resnet; imagenet: 7x7 stride 2 and max-pooling; small: 3x3 stride 1, for small images",
     )
-    last_stride: Literal[1, 2] = Field(default=1, description="stride of the last stage; 1 keeps more spatial detail")
+    last_stride: Literal[1, 2] = Field(
+        default=1, description="of a resnet: stride of the last stage; 1 keeps more spatial detail"
+    )
     embedding_dim: Positive = Field(default=512, description="values in an embedding")
     weights: str = Field(
-        default="", description="file with torchvision-style ImageNet weights to start from; empty: random"
+        default="",
+        description="file to start from: ImageNet weights of a resnet, with torchvision's names, or a run's "
+        "model.safetensors; empty: random",
     )
+
+    @property
+    def has_batchnorm(self) -> bool:
+        """SphereNets have none: nothing depends on the batch, and training and evaluation compute the same."""
+        return not self.backbone.startswith("spherenet")
 
 
 class PretrainSettings(Settings):
@@ -212,6 +191,11 @@ class EvaluationSettings(Settings):
         default=1, description="rounds between evaluations; 0: only before the first and after the last"
     )
     batch_size: Positive = Field(default=256, description="images embedded at once")
+    personalized: Literal["held_out", "test_set"] = Field(
+        default="held_out",
+        description="what a client's own model is asked; held_out: images of its own people; test_set: query and "
+        "gallery of its dataset, whose people nobody trains on",
+    )
     local_only: bool = Field(default=True, description="also train every client alone, as a reference row")
     open_set: Literal["always", "last", "never"] = Field(
         default="last",

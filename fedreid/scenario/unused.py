@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import reduce
 from typing import Any
 
-from fedreid.scenario.schema import DataSettings, Scenario, SyntheticSource
+from fedreid.scenario.schema import DataSettings, Scenario
+from fedreid.scenario.source_schema import SyntheticSource
 
 
 def without_effect(scenario: Scenario) -> list[str]:
@@ -27,6 +28,8 @@ def without_effect(scenario: Scenario) -> list[str]:
     }
     public = ("freeze_public_proxies", "weights_include_hard_negatives")
     unread |= {f"faithful.{name}": not method.has("public") and "without public images" for name in public}
+    if not scenario.model.has_batchnorm:  # a SphereNet: its own first layer, and four strides of 2
+        unread |= dict.fromkeys(("model.stem", "model.last_stride"), f"model.backbone = {scenario.model.backbone!r}")
     unread["faithful.random_previous"] = not method.has("contrastive") and "without the contrastive part"
     return [
         f"{key} = {_value(scenario, key)!r} has no effect: {reason}"

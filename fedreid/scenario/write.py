@@ -30,15 +30,20 @@ def to_toml(scenario: Scenario) -> str:
 
 
 def pinned(scenario: Scenario, *, root: Path, cache: Path) -> Scenario:
-    """The scenario with its folders and its weights file made absolute, so that it means the same from any folder.
+    """The scenario with its folders, lists and weights file made absolute, so that it means the same from any folder.
 
     Args:
         root: what `data.root` stands for here (it may be empty, or name an environment variable).
         cache: what `data.cache` stands for here.
     """
-    weights = scenario.model.weights and str(Path(os.path.expandvars(scenario.model.weights)).expanduser().absolute())
+    model = scenario.model.model_copy(update={"weights": _absolute(scenario.model.weights)})
+    partition = scenario.partition.model_copy(update={"lists": _absolute(scenario.partition.lists)})
     data = scenario.data.model_copy(update={"root": str(root.absolute()), "cache": str(cache.absolute())})
-    return scenario.model_copy(update={"data": data, "model": scenario.model.model_copy(update={"weights": weights})})
+    return scenario.model_copy(update={"data": data, "model": model, "partition": partition})
+
+
+def _absolute(path: str) -> str:
+    return path and str(Path(os.path.expandvars(path)).expanduser().absolute())
 
 
 def describe(resolved: Resolved) -> list[Row]:

@@ -107,7 +107,7 @@ def test_held_out_images_are_of_the_people_trained_on_and_cross_cameras(root: Pa
 def test_generic_test_sets_are_by_source(root: Path, tmp_path: Path) -> None:
     data = FederationData.prepare(scenario(root, "shop", "mall"), tmp_path)
     assert list(data.generic) == ["shop", "mall"]
-    query, gallery = data.generic["mall"]
+    query, gallery = data.generic["mall"].sets()
     assert {blue for _, _, blue in pixels(query) + pixels(gallery)} == {200}
     assert set(query.identities) <= set(gallery.identities)
     assert len(query) + len(gallery) == 2 * CAMERAS * IMAGES
@@ -123,7 +123,7 @@ def test_without_public_identities_there_is_no_public_set(root: Path, tmp_path: 
 
 def test_unknown_cameras_exclude_nothing_but_the_image_itself(root: Path, tmp_path: Path) -> None:
     data = FederationData.prepare(scenario(root, cameras=False), tmp_path)
-    query, gallery = data.generic["shop"]
+    query, gallery = data.generic["shop"].sets()
     cameras = np.concatenate([query.cameras, gallery.cameras])
     assert (cameras < 0).all()
     assert len(set(cameras)) == len(cameras)
@@ -217,7 +217,7 @@ def test_a_skipped_bad_image_shifts_no_label(root: Path, tmp_path: Path) -> None
     data = FederationData.prepare(wanted, tmp_path / "run")
     assert [text.partition(":")[0] for text in data.summary["bad_images"]] == ["shop"]
     clients = [images for client in range(2) for images in (data.train(client), data.held_out(client))]
-    sets = [*clients, *data.generic["shop"]]
+    sets = [*clients, *data.generic["shop"].sets()]
     assert sum(map(len, sets)) == PEOPLE * CAMERAS * IMAGES - 1
     colours = {
         (red, who) for images in sets for (red, _, _), who in zip(pixels(images), images.identities, strict=True)

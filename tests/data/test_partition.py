@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fedreid.data.held_out import held_out_images
-from fedreid.data.partition import check_disjoint, largest_remainder, partition
-from fedreid.data.splits import PERSON, PUBLIC, Split
+from fedreid.data.partition import largest_remainder, partition
+from fedreid.data.splits import PERSON, PUBLIC, Split, check_disjoint
 from fedreid.data.summary import datasets, summarise
-from fedreid.data.tables import ImageTable
+from fedreid.data.tables import ImageTable, drawn_table
 from fedreid.errors import UserError
 from fedreid.scenario.schema import PartitionSettings
 from tests.data.made_up import of_rows, table
@@ -291,11 +291,34 @@ def test_more_public_identities_than_there_are_is_refused() -> None:
     )
 
 
-def test_a_source_without_training_images_is_refused() -> None:
-    empty = of_rows("shop", [("q", 1, 1, "query"), ("g", 1, 2, "gallery")])
-    assert (
-        refusal(table(), empty) == "shop: expected training images in /data/shop, found none; every source needs some"
-    )
+def test_a_source_without_training_and_test_images_is_refused() -> None:
+    found = refusal(table(), of_rows("shop", [("g", 1, 2, "gallery")]))
+    assert found == "shop: expected training images in /data/shop, found none, and no test set either"
+    tested = of_rows("shop", [("q", 1, 1, "query"), ("g", 1, 2, "gallery")])
+    assert refusal(tested) == "shop: expected training images in at least one source, found none"
+
+
+def test_nobody_trains_on_an_unseen_source() -> None:
+    tested = of_rows("shop", [("q", 1, 1, "query"), ("g", 1, 2, "gallery")])
+    split = split_of(table(), tested, by="dataset")
+    assert datasets(split) == [table().name]
+    assert split.part("generic-shop")["use"].tolist() == ["query", "gallery"]
+
+
+def test_random_halves_of_a_protocol_are_parts_of_their_own() -> None:
+    rows = {"a1": (1, 1), "b1": (1, 2), "a2": (2, 1), "b2": (2, 2)}
+    halves = [
+        of_rows("shop", [(path, *rows[path], use) for path, use in zip(chosen, ("query", "gallery"), strict=True)])
+        for chosen in (("a1", "b1"), ("b2", "a2"), ("a2", "b2"))
+    ]
+    split = split_of(table(), drawn_table(halves), by="dataset")
+    parts = [split.part(part) for part in ("generic-shop@00", "generic-shop@01", "generic-shop@02")]
+    assert [sorted(zip(part["path"], part["use"], strict=True)) for part in parts] == [
+        [("a1", "query"), ("b1", "gallery")], [("a2", "gallery"), ("b2", "query")], [("a2", "query"), ("b2", "gallery")]
+    ]  # fmt: skip
+    everything = drawn_table(halves).frame
+    for part in parts:
+        assert everything["path"].iloc[part["row"]].tolist() == part["path"].tolist()
 
 
 def test_by_camera_needs_cameras() -> None:

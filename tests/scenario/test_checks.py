@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from fedreid.scenario import Scenario, load_scenario
-from fedreid.scenario.schema import DataSettings, PartitionSettings, SyntheticSource
+from fedreid.scenario.schema import DataSettings, PartitionSettings
+from fedreid.scenario.source_schema import SyntheticSource
 from tests.scenario.test_load import PEOPLE, mistakes, write
 
 FOLDER = '[data.sources.people]\nformat = "folder"\npath = "photos"\n'

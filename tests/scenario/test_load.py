@@ -75,8 +75,9 @@ def test_settings_are_frozen(tmp_path: Path) -> None:
         ),
         (
             '[data.sources.people]\npath = "x"',
-            "shop.toml: [data.sources.people] path is not a setting. It belongs to format market1501 or folder, not to "
-            "synthetic. There are: format, identities, test_identities, cameras, images_per_camera, domain, seed.",
+            "shop.toml: [data.sources.people] path is not a setting. It belongs to format market1501 or dukemtmc or "
+            "others, not to synthetic. There are: format, identities, test_identities, cameras, images_per_camera, domain, "
+            "seed.",
         ),
     ],
 )
@@ -127,7 +128,7 @@ def test_an_unknown_key_names_the_nearest(tmp_path: Path, text: str, line: str) 
         ),
         (
             "data.sources.x.identities=3",
-            'data.sources.x.format is missing: expected one of "market1501", "folder", "synth',
+            'data.sources.x.format is missing: expected one of "market1501", "dukemtmc", "cuhk03"',
         ),
         ("data.sources.people.format=folder", "data.sources.people.path is missing: expected text"),
         (

@@ -1,36 +1,13 @@
-"""Small made-up copies of published datasets, each written exactly as its vendor lays it out.
-
-A writer takes shots and returns the rows that a reader has to find. What is in the images is up to `put`: by default
-nothing, since readers don't open them.
-"""
+"""What tests of readers share: pictures and shots for `fedreid.data.layouts`, and a table's rows as tuples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
+from fedreid.data.layouts import Shot
 from fedreid.data.tables import SPLITS, ImageTable, Row
 from tests.data.pictures import save
-
-
-@dataclass(frozen=True)
-class Shot:
-    """One image: of whom, on which camera, the how many-th of it (from 0), and what for."""
-
-    identity: int
-    camera: int
-    number: int
-    use: str
-
-
-Put = Callable[[Path, Shot], None]
-
-
-def touch(path: Path, _: Shot) -> None:
-    """An empty file; folders are made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
 
 
 def paint(path: Path, shot: Shot) -> None:

@@ -1,14 +1,20 @@
-"""DukeMTMC-reID and CUHK03-NP: bounding_box_train, query, bounding_box_test."""
+"""Market-1501, DukeMTMC-reID and CUHK03-NP: bounding_box_train, query, bounding_box_test."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from fedreid.data.layouts import Put, Shot, touch
 from fedreid.data.tables import Row
-from tests.data.vendors import Put, Shot, touch
 
 FOLDERS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
+
+
+def market_name(shot: Shot) -> str:
+    """0002_c1s1_000451_03.jpg; junk is -1_c1s1_000001_00.jpg"""
+    person = "-1" if shot.identity < 0 else f"{shot.identity:04d}"
+    return f"{person}_c{shot.camera}s1_{25 * shot.number + 1:06d}_00.jpg"
 
 
 def duke_name(shot: Shot) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.data.vendors import Put, Shot, touch
+from fedreid.data.layouts import Put, Shot, touch
 
 
 def write_cuhk01(root: Path, people: Iterable[int], put: Put = touch) -> None:

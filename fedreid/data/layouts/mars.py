@@ -8,7 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.data.vendors import Put, Shot, touch
+from fedreid.data.layouts import Put, Shot, touch
+from fedreid.data.layouts.matlab_files import save_matlab
+
+FRAMES = 1_000  # more than a tracklet has: no two images of a half have the same `Shot`
 
 
 @dataclass(frozen=True)
@@ -43,14 +46,13 @@ def write_half(root: Path, half: str, tracks: Sequence[Track], put: Put = touch)
         rows.append((len(names) + 1, len(names) + len(mine), track.identity, track.camera))
         names += mine
         for frame, name in enumerate(mine):
-            put(root / f"bbox_{half}" / name[:4] / name, Shot(track.identity, track.camera, frame, half))
-    (root / "info").mkdir(exist_ok=True)
+            shot = Shot(track.identity, track.camera, number * FRAMES + frame, half)
+            put(root / f"bbox_{half}" / name[:4] / name, shot)
+    (root / "info").mkdir(parents=True, exist_ok=True)
     (root / f"info/{half}_name.txt").write_text("".join(f"{name}\n" for name in names), encoding="ascii")
     write_matlab(root / f"info/tracks_{half}_info.mat", f"track_{half}_info", np.array(rows, dtype=np.int32))
 
 
 def write_matlab(file: Path, variable: str, values: np.ndarray) -> None:
     """A MATLAB file of version 5 with one variable."""
-    from scipy.io import savemat
-
-    savemat(file, {variable: values}, format="5")
+    save_matlab(file, {variable: values})

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.data.vendors import Put, Shot, touch
+from fedreid.data.layouts import Put, Shot, touch
+from fedreid.data.layouts.matlab_files import save_matlab
 
 LIST = "train-test people splits/train_test_splits_ilidsvid.mat"
 
@@ -24,7 +25,4 @@ def write_ilids_vid(root: Path, lengths: Mapping[int, tuple[int, int]], put: Put
 
 def write_halves(file: Path, orders: Sequence[Sequence[int]]) -> None:
     """ls_set: one order of everybody (places from 1) per split. Needs SciPy."""
-    from scipy.io import savemat
-
-    file.parent.mkdir(parents=True, exist_ok=True)
-    savemat(file, {"ls_set": np.array(orders, dtype=np.float64)}, format="5")
+    save_matlab(file, {"ls_set": np.array(orders, dtype=np.float64)})

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from fedreid.data.layouts.matlab_files import library, save_matlab
+
 IMAGES = 10  # places that a person has: 5 per view
 WORDS = ("detected", "labeled")
 
@@ -29,17 +31,15 @@ def write_release(
         photographs: of "detected" and "labeled"; whatever is absent becomes an empty cell.
         test_sets: (pair, person) of everybody in the test, for each split.
     """
-    import h5py
-
+    h5py = library("h5py", "h5py", file)
     file.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(file, "w", userblock_size=512) as opened:
-        references = _References(opened)
+        references = _References(opened, h5py.ref_dtype)
         for word in WORDS:
             cells = photographs.get(word, {})
-            pairs = [_pair(references, cells, pair, count) for pair, count in enumerate(people, start=1)]
-            references.cell(word, np.array(pairs, dtype=h5py.ref_dtype).reshape(1, -1))
+            references.cell(word, [references.pair(cells, pair, count) for pair, count in enumerate(people, start=1)])
         sets = [references.add(np.array(pairs, dtype=np.float64).T, b"double") for pairs in test_sets]
-        references.cell("testsets", np.array(sets, dtype=h5py.ref_dtype).reshape(1, -1))
+        references.cell("testsets", sets)
     header = b"MATLAB 7.3 MAT-file, Platform: GLNXA64, Created on: Mon Mar 24 2014 HDF5 schema 1.00 ."
     with file.open("r+b") as stream:
         stream.write(header.ljust(116) + bytes(8) + b"\x00\x02" + b"IM")
@@ -53,9 +53,6 @@ def write_config(file: Path, images: Sequence[tuple[str, int, int]], lists: Mapp
         images: (name, label, camera) of each image.
         lists: for "train", "query" and "gallery", places in `images` from 0; MATLAB counts from 1.
     """
-    from scipy.io import savemat
-
-    file.parent.mkdir(parents=True, exist_ok=True)
     names = np.empty((len(images), 1), dtype=object)
     names[:, 0] = [name for name, _, _ in images]
     columns: dict[str, Any] = {
@@ -63,14 +60,15 @@ def write_config(file: Path, images: Sequence[tuple[str, int, int]], lists: Mapp
     }
     labels = np.array([label for _, label, _ in images], dtype=np.float64).reshape(-1, 1)
     cameras = np.array([camera for _, _, camera in images], dtype=np.float64).reshape(-1, 1)
-    savemat(file, {"filelist": names, "labels": labels, "camId": cameras, **columns}, format="5")
+    save_matlab(file, {"filelist": names, "labels": labels, "camId": cameras, **columns})
 
 
 class _References:
     """The group "#refs#", into which cells point."""
 
-    def __init__(self, opened: Any) -> None:
+    def __init__(self, opened: Any, reference_type: Any) -> None:
         self._opened, self._group, self._count = opened, opened.create_group("#refs#"), 0
+        self._type = reference_type
 
     def add(self, value: np.ndarray, matlab_class: bytes) -> Any:
         self._count += 1
@@ -83,17 +81,17 @@ class _References:
         self._opened[reference].attrs["MATLAB_empty"] = np.uint8(1)
         return reference
 
-    def cell(self, name: str, value: np.ndarray) -> None:
+    def cell(self, name: str, parts: Sequence[Any]) -> None:
+        """A variable: a cell of one row."""
+        value = np.array(parts, dtype=self._type).reshape(1, -1)
         self._opened.create_dataset(name, data=value).attrs["MATLAB_class"] = np.bytes_(b"cell")
 
-
-def _pair(references: _References, cells: Cells, pair: int, people: int) -> Any:
-    """Cell of (people, 10) images, with its axes turned."""
-    import h5py
-
-    turned = np.empty((IMAGES, people), dtype=h5py.ref_dtype)
-    for person in range(1, people + 1):
-        for image in range(1, IMAGES + 1):
-            pixels = cells.get((pair, person, image))
-            turned[image - 1, person - 1] = references.empty() if pixels is None else references.add(pixels.T, b"uint8")
-    return references.add(turned, b"cell")
+    def pair(self, cells: Cells, pair: int, people: int) -> Any:
+        """A cell of (people, 10) images, with its axes turned."""
+        turned = np.empty((IMAGES, people), dtype=self._type)
+        for person in range(1, people + 1):
+            for image in range(1, IMAGES + 1):
+                pixels = cells.get((pair, person, image))
+                reference = self.empty() if pixels is None else self.add(pixels.T, b"uint8")
+                turned[image - 1, person - 1] = reference
+        return self.add(turned, b"cell")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.data.vendors import Put, Shot, touch
+from fedreid.data.layouts import Put, Shot, touch
 
 
 def write_3dpes(root: Path, images: Mapping[tuple[int, int], int], put: Put = touch) -> None:

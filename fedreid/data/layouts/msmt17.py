@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from fedreid.data.layouts import Put, Shot, touch
 from fedreid.data.tables import Row
-from tests.data.vendors import Put, Shot, touch
 
 FOLDERS = {"V1": ("train", "test"), "V2": ("mask_train_v2", "mask_test_v2")}
 TEST = ("query", "gallery")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tests.data.vendors import Put, Shot, touch
+from fedreid.data.layouts import Put, Shot, touch
 
 FOLDERS = ("cam_a", "cam_b")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.data.vendors import Put, Shot, touch
+from fedreid.data.layouts import Put, Shot, touch
 
 Picture = tuple[int, int]  # template, media
 HEADER = "TEMPLATE_ID,SUBJECT_ID,FILENAME,FACE_X,FACE_Y,FACE_WIDTH,FACE_HEIGHT"
@@ -19,6 +19,8 @@ def write_ijb(
     galleries: Mapping[str, Mapping[int, int]],
     probes: Mapping[int, int],
     put: Put = touch,
+    *,
+    points: Callable[[int], str] | None = None,
 ) -> None:
     """Write a copy.
 
@@ -30,6 +32,7 @@ def write_ijb(
         galleries: of each gallery, the person by template.
         probes: the person by template.
         put: writes an image.
+        points: line of an image's landmarks; None: `points_line`.
     """
     meta = root / "meta"
     meta.mkdir(parents=True)
@@ -37,7 +40,8 @@ def write_ijb(
         put(root / "loose_crop" / f"{number}.jpg", Shot(template, media, number, "gallery"))
     lines = [f"{number}.jpg {template} {media}" for number, (template, media) in enumerate(pictures, start=1)]
     write_lines(meta / f"{prefix}_face_tid_mid.txt", lines)
-    write_lines(meta / f"{prefix}_name_5pts_score.txt", [points_line(number) for number in range(1, 1 + len(pictures))])
+    numbers = range(1, 1 + len(pictures))
+    write_lines(meta / f"{prefix}_name_5pts_score.txt", [(points or points_line)(number) for number in numbers])
     write_lines(meta / f"{prefix}_template_pair_label.txt", [" ".join(map(str, pair)) for pair in pairs])
     for gallery, people in galleries.items():
         write_people(meta / f"{prefix}_1N_gallery_{gallery}.csv", people, pictures)

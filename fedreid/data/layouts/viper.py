@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.data.vendors import Put, Shot, touch
+from fedreid.data.layouts import Put, Shot, touch
 
 FOLDERS = ("cam_a", "cam_b")
 ANGLES = (0, 45, 90, 135, 180)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from fedreid.data.layouts import Put, Shot, touch
+from fedreid.data.layouts.matlab_files import save_matlab
 from fedreid.data.tables import Row
-from tests.data.vendors import Put, Shot, touch
 
 
 def write_grid(
@@ -35,13 +36,11 @@ def write_grid(
 
 def write_partitions(file: Path, halves: Sequence[Sequence[int]]) -> None:
     """trainIdxAll: a cell (1, number of halves) of structures whose third field lists the training people."""
-    from scipy.io import savemat
-
     cell = np.empty((1, len(halves)), dtype=object)
     for number, people in enumerate(halves):
         row = np.array(people, dtype=np.float64).reshape(1, -1)
         cell[0, number] = {"first": np.zeros((1, 1)), "second": np.zeros((1, 1)), "people": row}
-    savemat(file, {"trainIdxAll": cell, "features": np.zeros((2, 3))}, format="5")
+    save_matlab(file, {"trainIdxAll": cell, "features": np.zeros((2, 3))})
 
 
 def _image(root: Path, folder: str, identity: int, camera: int, frame: int, put: Put) -> Row:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from fedreid.data.layouts import Put, Shot, touch
 from fedreid.data.tables import Row
-from tests.data.vendors import Put, Shot, touch
 
 
 def write_cuhk02(root: Path, people: Sequence[int], put: Put = touch) -> list[Row]:

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 SCENARIO ?= scenarios/quickstart.toml
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint nightly bench clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -22,6 +22,9 @@ lint: $(VENV)/.installed
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+nightly: $(VENV)/.installed   ## every scenario of published datasets on its synthetic twin (minutes)
+	$(VENV)/bin/python -m pytest tests/nightly --override-ini addopts=-q
 
 bench: $(VENV)/.installed   ## speed and memory figures, as ratios within one run (takes a while)
 	$(VENV)/bin/python -m tests.benchmarks

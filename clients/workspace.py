@@ -44,8 +44,7 @@ class Workspace:
     @cached_property
     def model(self) -> nn.Module:
         """The resident backbone. Its weights belong to whoever loaded theirs last."""
-        model = build_backbone(self.scenario.model, generator=torch.Generator().manual_seed(0))
-        return model.to(self.device)
+        return self.new_backbone(0).to(self.device)
 
     @cached_property
     def start(self) -> dict[str, Tensor]:
@@ -95,11 +94,15 @@ class Workspace:
         """Every client's held-out images, which a simulation may look at to evaluate the others, and only for that."""
         return [self.data.held_out(client) for client in range(self.data.num_clients)]
 
+    def new_backbone(self, seed: int) -> nn.Module:
+        """One with random weights, on the CPU."""
+        generator = torch.Generator().manual_seed(seed)
+        return build_backbone(self.scenario.model, image_size=self.scenario.data.image_size, generator=generator)
+
     def another(self, name: str) -> nn.Module:
         """Another resident backbone, which nothing of travels: a client's personal one."""
         if name not in self._others:
-            backbone = build_backbone(self.scenario.model, generator=torch.Generator().manual_seed(0))
-            self._others[name] = backbone.to(self.device)
+            self._others[name] = self.new_backbone(0).to(self.device)
         return self._others[name]
 
     def frozen(self, name: str) -> nn.Module:

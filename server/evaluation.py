@@ -32,7 +32,8 @@ class GlobalModel:
         self.setup = setup
         scenario = setup.scenario
         self.device, self.bf16 = choose_device(scenario.runtime)
-        backbone = build_backbone(scenario.model, generator=torch.Generator().manual_seed(0))
+        size = scenario.data.image_size
+        backbone = build_backbone(scenario.model, image_size=size, generator=torch.Generator().manual_seed(0))
         backbone.load_state_dict(setup.start)
         self.backbone = backbone.to(self.device)
         shared = shared_tensors(self.backbone, scenario.batchnorm, scenario.method.private_layers)
@@ -51,9 +52,9 @@ class GlobalModel:
                 for name, test in self.setup.data.generic.items()
             }
 
-    def _embed(self, images: ImageSet) -> np.ndarray:
+    def _embed(self, images: ImageSet, *, is_unit: bool = True) -> np.ndarray:
         size = self.setup.scenario.evaluation.batch_size
-        return embed(self.backbone, images, batch_size=size, device=self.device, bf16=self.bf16)
+        return embed(self.backbone, images, batch_size=size, device=self.device, bf16=self.bf16, is_unit=is_unit)
 
     def in_one_block(self, arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         """The same arrays, laid out as the clients' are."""
@@ -61,7 +62,7 @@ class GlobalModel:
         return copy_arrays(self.shared)
 
     def save(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Write the whole backbone for use outside: `model.safetensors`, keys as in torchvision's ResNets."""
+        """Write the whole backbone for use outside: `model.safetensors`, a ResNet's keys as in torchvision's."""
         with torch_threads(self.setup.scenario.runtime.server_threads):
             self._load(arrays)
         whole = {name: tensor.detach().cpu().contiguous() for name, tensor in self.backbone.state_dict().items()}

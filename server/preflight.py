@@ -23,8 +23,9 @@ def refuse_settings(scenario: Scenario) -> None:
     for key, text in conflicts(scenario.method, scenario.federation.strategy):
         raise UserError(f"{key} {text}.")
     layers = scenario.method.private_layers
+    backbone = build_backbone(scenario.model, image_size=scenario.data.image_size)
     try:
-        left = shared_tensors(build_backbone(scenario.model), scenario.batchnorm, layers)
+        left = shared_tensors(backbone, scenario.batchnorm, layers)
     except ValueError as error:
         raise UserError(f"method.fedper.layers = {list(layers)}: {error}.") from None
     if not left:

@@ -9,7 +9,6 @@ from clients.client import PREVIOUS as PREVIOUS_STREAM
 from clients.client import Client
 from clients.methods.kept_models import PREVIOUS, copy_tensors, floats, kept, load_kept
 from fedreid.losses import model_contrastive
-from fedreid.models import build_backbone
 from fedreid.scenario.method_schema import ContrastiveSettings, MoonSettings
 from fedreid.training import Batch
 
@@ -49,7 +48,7 @@ class Contrast:
             if not is_random_at_first:
                 return None
             seed = int(client.generator(PREVIOUS_STREAM).integers(2**63))
-            random = build_backbone(client.settings.model, generator=torch.Generator().manual_seed(seed))
+            random = space.new_backbone(seed)
             copy_tensors(floats(previous), floats(random))
         frozen = space.frozen("global")
         copy_tensors(floats(frozen), floats(client.model))

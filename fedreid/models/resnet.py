@@ -107,6 +107,16 @@ class ResNet(nn.Module):
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.embedding_bn(self.embedding(x.mean((2, 3))))
 
+    def initialise(self, generator: torch.Generator) -> None:
+        """He et al., Delving deep into rectifiers, ICCV 2015, for convolutions; BatchNorm starts as the identity."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
+            elif isinstance(module, nn.Linear):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="linear", generator=generator)
+            elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+                module.reset_parameters()
+
 
 def stage(
     block: type[BasicBlock] | type[Bottleneck], inputs: int, channels: int, depth: int, stride: int
@@ -138,28 +148,3 @@ def shortcut(inputs: int, outputs: int, stride: int) -> nn.Sequential | None:
 def scaled(channels: int, width: float) -> int:
     """Channels times the width factor, to the nearest multiple of 8 (what vector units like), at least 8."""
     return max(8, round(channels * width / 8) * 8)
-
-
-def build_backbone(settings: ModelSettings, *, generator: torch.Generator | None = None) -> ResNet:
-    """A randomly initialised backbone on the CPU, channels last.
-
-    Args:
-        settings: the scenario's `model`; its `weights` file is loaded by `load_imagenet_weights`, not here.
-        generator: draws the weights; None: one seeded with 0.
-    """
-    with torch.device("meta"):  # torch's own initialisation would draw from the global stream
-        model = ResNet(settings)
-    model.to_empty(device="cpu")
-    initialise(model, generator or torch.Generator().manual_seed(0))
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-def initialise(model: nn.Module, generator: torch.Generator) -> None:
-    """He et al., Delving deep into rectifiers, ICCV 2015, for convolutions; BatchNorm starts as the identity."""
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
-        elif isinstance(module, nn.Linear):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="linear", generator=generator)
-        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            module.reset_parameters()

@@ -1,4 +1,4 @@
-"""ImageNet weights from a local file, matched by key."""
+"""Weights from a local file, matched by key: ImageNet's in torchvision's names, or what an earlier run wrote."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from fedreid.errors import UserError
+from fedreid.models.spherenet import SphereNet
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +33,10 @@ class LoadReport:
 
 
 def load_imagenet_weights(backbone: nn.Module, path: str | Path) -> LoadReport:
-    """Copy the tensors of a torchvision-style ResNet file into a backbone, in place.
+    """Copy a file's tensors into a backbone, in place.
 
-    The file's classifier (`fc.*`) is ignored; the embedding head keeps its initial values.
+    Of a torchvision-style ResNet file the classifier (`fc.*`) is ignored, and the embedding head keeps its initial
+    values. A run's model.safetensors is taken as a whole, and is all that suits a SphereNet.
 
     Args:
         path: .safetensors, or .pth / .pt as written by torch.save; never executes what is in it.
@@ -46,14 +48,20 @@ def load_imagenet_weights(backbone: nn.Module, path: str | Path) -> LoadReport:
     tensors = read_tensors(path)
     own = backbone.state_dict()
     found = {key: tensor for key, tensor in tensors.items() if key in own}
-    if not found:
+    if all(key.startswith(HEAD) for key in found):  # another network's head may have our head's name
         examples = ", ".join(list(tensors)[:3]) or "nothing"
+        is_sphere = isinstance(backbone, SphereNet)
+        what = "a run's model.safetensors" if is_sphere else "a file with torchvision's ResNet keys"
         raise UserError(
-            f"model.weights: {path} has no tensor of this backbone: it has {examples}, expected conv1.weight and so on."
-            '\n  Give a file with torchvision\'s ResNet keys, or model.weights = "" to start from random weights.'
+            f"model.weights: {path} has no tensor of this backbone: it has {examples}, expected {next(iter(own))} and "
+            f'so on.\n  Give {what}, or model.weights = "" to start from random weights.'
         )
     for key, tensor in found.items():
-        _check_shape(path, key, expected=tuple(own[key].shape), found=tuple(tensor.shape))
+        if tensor.shape != own[key].shape:
+            raise UserError(
+                f"model.weights: {path}: {key} has shape {tuple(tensor.shape)}, expected {tuple(own[key].shape)}.\n"
+                f"  {_remedy(backbone)}"
+            )
     with torch.no_grad():
         for key, tensor in found.items():
             own[key].copy_(tensor)
@@ -91,13 +99,14 @@ def read_tensors(path: Path) -> Mapping[str, Tensor]:
     return content
 
 
-def _check_shape(path: Path, key: str, *, expected: tuple[int, ...], found: tuple[int, ...]) -> None:
-    if expected != found:
-        raise UserError(
-            f"model.weights: {path}: {key} has shape {found}, expected {expected}.\n"
-            "  Set model.backbone to the file's network; torchvision's files need model.width = 1.0 and"
-            ' model.stem = "imagenet".'
-        )
+def _remedy(backbone: nn.Module) -> str:
+    """What to set for a file with other shapes."""
+    if isinstance(backbone, SphereNet):
+        return "Set model.backbone, model.width, model.embedding_dim and data.image_size as in the file's run."
+    return (
+        "Set model.backbone to the file's network; torchvision's files need model.width = 1.0 and"
+        ' model.stem = "imagenet".'
+    )
 
 
 def _warn(path: Path, report: LoadReport) -> None:

@@ -21,7 +21,7 @@ def generic(results: tuple[Generic, ...], metric: str, label: str, start: str, n
         colour, marker = SERIES[place % len(SERIES)], MARKERS[place % len(MARKERS)]
         values = result.rounds[metric].dropna()
         axes.plot(values.index, values, color=colour, marker=_marker(marker, values), label=result.dataset)
-        if result.start is not None:
+        if result.start is not None and metric in result.start:
             axes.axhline(result.start[metric], color=colour, linewidth=1.2, linestyle=DASHES["start"])
         if result.alone is not None and metric in result.alone:
             axes.axhline(result.alone[metric], color=colour, linewidth=1.2, linestyle=DASHES["alone"])
@@ -34,7 +34,7 @@ def generic(results: tuple[Generic, ...], metric: str, label: str, start: str, n
     caption = (
         f"The {names.shared} on identities that nobody trained on, after each evaluated round. Round 0 is the start."
     )
-    return Drawing(f"generic-{metric}", "curves", f"Generic {label}", caption, figure)
+    return Drawing(f"generic-{metric.partition('@')[0]}", "curves", f"Generic {label}", caption, figure)
 
 
 def personalized(findings: Findings, start: str) -> Drawing:

@@ -13,7 +13,7 @@ def data_tables(data: dict, *, trains_on_public: bool = False) -> list[Table]:
         trains_on_public: after pre-training, too.
     """
     rows = [
-        row(name, part.capitalize(), *(count(facts[part][key]) for key in ("identities", "images", "cameras")))
+        row(name, _part(part, facts), *(count(facts[part][key]) for key in ("identities", "images", "cameras")))
         for name, facts in data.get("sources", {}).items()
         for part in ("train", "query", "gallery")
         if facts.get(part, {}).get("images")
@@ -34,3 +34,8 @@ def data_tables(data: dict, *, trains_on_public: bool = False) -> list[Table]:
         for table in (sources, Table("Training identities", ("Use", "Identities", "Images"), tuple(shares)))
         if table.rows
     ]
+
+
+def _part(part: str, facts: dict) -> str:
+    """What a source's images are for; of pairs and templates of faces none is more of a gallery than another."""
+    return "Faces" if facts.get("faces") else part.capitalize()

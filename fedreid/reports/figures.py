@@ -12,8 +12,9 @@ from matplotlib.ticker import MaxNLocator
 from fedreid.reports import curves, hard_negatives
 from fedreid.reports.curves import by_round
 from fedreid.reports.drawing import GRID, INK, MUTED, SERIES, STYLE, Drawing, blank, legend
-from fedreid.reports.findings import Findings
+from fedreid.reports.findings import Findings, Generic
 from fedreid.reports.models_figure import models_figure
+from fedreid.reports.open_set import heading
 
 MOST_ROWS = 40  # clients with a line of their own; more are shown as a distribution
 
@@ -22,9 +23,7 @@ def draw(findings: Findings, start: str) -> Iterator[Drawing]:
     """Every figure that the run has the numbers for; `start` names round 0 ("pre-trained")."""
     names = findings.names
     with mpl.rc_context(STYLE):
-        if findings.changed:
-            yield curves.generic(findings.changed, "mAP", "mAP", start, names)
-            yield curves.generic(findings.changed, "rank1", "rank-1", start, names)
+        yield from _generic(findings, start)
         if findings.has_personalized:
             yield curves.personalized(findings, start)
         if "loss" in findings.train:
@@ -40,6 +39,18 @@ def draw(findings: Findings, start: str) -> Iterator[Drawing]:
             yield _phases(findings.phases)
         if findings.cost[["bytes_down", "bytes_up"]].notna().any(axis=None):
             yield _traffic(findings.cost)
+
+
+def _generic(findings: Findings, start: str) -> Iterator[Drawing]:
+    """A figure for each score; test sets of one kind share it."""
+    found = {metric: label for result in findings.changed for metric, label in _curves(result).items()}
+    for metric, label in found.items():
+        results = tuple(result for result in findings.changed if metric in _curves(result))
+        yield curves.generic(results, metric, label, start, findings.names)
+
+
+def _curves(result: Generic) -> dict[str, str]:
+    return {"mAP": "mAP", "rank1": "rank-1"} if result.is_ranked else {result.metric: heading(result.metric)}
 
 
 def _each_client(findings: Findings, start: str) -> Drawing:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from fedreid.evaluation.protocols import headline
 from fedreid.reports.loading import RunFolder
 from fedreid.reports.names import Names, names_of
+from fedreid.reports.numbers import is_missing
 from fedreid.reports.own_people import models_of, pivot, wide
 
 Metrics = Mapping[str, float]
@@ -18,7 +20,9 @@ FACTS = ("identities", "train_images", "held_out_images", "cameras")  # of a cli
 
 @dataclass(frozen=True)
 class Generic:
-    """The shared model on the query and gallery of one dataset, whose identities nobody trained on.
+    """The shared model on the query and gallery of one dataset, or on its pairs or templates of faces.
+
+    Nobody trained on these identities.
 
     Attributes:
         dataset: name of the source.
@@ -43,10 +47,20 @@ class Generic:
         return self._at(self.last_round)
 
     @property
+    def is_ranked(self) -> bool:
+        """Whether galleries were ranked for queries; pairs and templates of faces are only compared."""
+        return bool({"mAP", "queries"} & set(self.rounds)) or not {"accuracy", "genuine_pairs"} & set(self.rounds)
+
+    @property
+    def metric(self) -> str:
+        """The one that stands for the others; of faces in too small numbers for any it is "TAR@FAR", and missing."""
+        return "mAP" if self.is_ranked else headline(map(str, self.rounds)) or "TAR@FAR"
+
+    @property
     def best_round(self) -> int:
-        """The first round with the highest mAP, the start left out."""
+        """The first round with the highest score, the start left out."""
         after = self.rounds[self.rounds.index > 0]
-        values = (after if len(after) else self.rounds)["mAP"]
+        values = (after if len(after) else self.rounds)[self.metric]
         return int(values.index[int(values.to_numpy().argmax())])
 
     @property
@@ -93,7 +107,11 @@ class Findings:
     @property
     def changed(self) -> tuple[Generic, ...]:
         """Generic results that have a score after the start."""
-        return tuple(result for result in self.generic if result.last_round > 0 and not np.isnan(result.final["mAP"]))
+        return tuple(
+            result
+            for result in self.generic
+            if result.last_round > 0 and not is_missing(result.final.get(result.metric))
+        )
 
     @property
     def has_alone(self) -> bool:
@@ -143,6 +161,8 @@ def _generic(run: RunFolder) -> tuple[Generic, ...]:
         of_clients = lonely[(lonely["scope"] == "generic") & (lonely["dataset"] == dataset)]
         alone = of_clients.groupby("metric")["value"].mean().to_dict() if len(of_clients) else None
         scored = rounds.loc[dataset]
+        if "queries" not in scored or scored["queries"].isna().all():  # the columns are those of all datasets
+            scored = scored.dropna(axis="columns", how="all")
         never_changes = run.scenario.method.name == "local_only" and 0 in scored.index
         found.append(Generic(dataset, scored.loc[[0]] if never_changes else scored, alone))
     return tuple(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fedreid.reports.faces import protocol as faces_protocol
 from fedreid.reports.findings import Findings
 from fedreid.reports.loading import RunFolder
 from fedreid.reports.methods import STRATEGIES, deviations, epochs, method_sentence, strategy_sentence, weights
@@ -14,6 +15,7 @@ from fedreid.reports.protocol_words import (
     LAST,
     LAST_OF_ALONE,
     LOCAL_ONLY,
+    NO_BATCHNORM,
     OPEN_SET,
     PARTICIPATION,
     PERSONALIZED,
@@ -31,7 +33,9 @@ def protocol(run: RunFolder, findings: Findings) -> list[tuple[str, str]]:
     scenario, start, names = run.scenario, start_name(run), findings.names
     notes = [("Method", f"{names.method}. {method_sentence(scenario.method)}")]
     notes.append(("Aggregation", capitalised(strategy_sentence(scenario))))
-    notes.append(("Generic", GENERIC.format(shared=names.shared)))
+    if not findings.generic or any(result.is_ranked for result in findings.generic):
+        notes.append(("Generic", GENERIC.format(shared=names.shared)))
+    notes += faces_protocol(findings, scenario)
     notes.append(("Personalized", _personalized(run, names)))
     notes += _open_set(run, findings)
     notes.append(("Which model", LAST if names.shared != "starting model" else LAST_OF_ALONE))
@@ -40,7 +44,8 @@ def protocol(run: RunFolder, findings: Findings) -> list[tuple[str, str]]:
         lonely = scenario.average_epochs(max(1, len(run.data.get("clients", ()))))
         notes.append(("Local only", LOCAL_ONLY.format(start=start, epochs=plural(lonely, "epoch"))))
     again = RECALIBRATED if scenario.batchnorm != "average" and run.data.get("public", {}).get("images") else ""
-    notes.append(("BatchNorm", f"Policy {scenario.batchnorm}: {BATCHNORM[scenario.batchnorm]}{again}"))
+    policy = f"Policy {scenario.batchnorm}: {BATCHNORM[scenario.batchnorm]}{again}"
+    notes.append(("BatchNorm", policy if scenario.model.has_batchnorm else NO_BATCHNORM))
     if scenario.federation.fraction < 1:
         notes.append(("Participation", PARTICIPATION.format(percent=100 * scenario.federation.fraction)))
     if changed := deviations(scenario.faithful):
@@ -87,7 +92,7 @@ def client_notes(findings: Findings) -> list[str]:
 
 def _start(run: RunFolder) -> str:
     facts, settings = run.summary.get("pretrain", {}), run.scenario.pretrain
-    weights_from = " from ImageNet weights" if run.scenario.model.weights else ""
+    weights_from = " from the weights of model.weights" if run.scenario.model.weights else ""
     if not facts.get("images"):
         return f"Round 0. There was no pre-training: the network starts{weights_from or ' with random weights'}."
     cached = " It came from the cache of an earlier run with the same settings." if facts.get("from_cache") else ""

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from fedreid.reports import hard_negatives, methods, notes, open_set, tables, words
+from fedreid.reports import faces, hard_negatives, methods, notes, open_set, tables, words
 from fedreid.reports.cost_tables import cost_tables
 from fedreid.reports.data_tables import data_tables
 from fedreid.reports.drawing import Drawing, to_svg
@@ -101,6 +101,8 @@ def content_of(run: RunFolder, findings: Findings) -> Content:
 
 
 def _generic(run: RunFolder, result: Generic, start: str, names: Names) -> list[tables.Table]:
+    if not result.is_ranked:
+        return [faces.faces_table(result, start, names.outcome, run.scenario)]
     verified = open_set.generic_table(result, start, names.outcome, run.scenario.evaluation)
     return [tables.generic_table(result, start, names.outcome), *([verified] if verified else [])]
 
@@ -115,12 +117,12 @@ def key_figures(run: RunFolder, findings: Findings) -> list[Tile]:
     start = words.start_name(run)
     tiles = []
     for result in findings.generic[:2]:
-        for metric, name in (("mAP", "mAP"), ("rank1", "rank-1")):
-            change = result.final[metric] - result.start[metric] if result.start and result.last_round else None
+        for metric, name in words.key_metrics(result).items():
+            final, before = result.final.get(metric), (result.start or {}).get(metric)
+            is_changed = result.last_round and not is_missing(final) and not is_missing(before)
+            change = final - before if is_changed else None  # type: ignore[operator]
             detail = f"{points(change)} vs {start}" if change is not None else f"{start} model"
-            tiles.append(
-                Tile(f"Generic {name} · {result.dataset}", percent(result.final[metric]), "%", detail, _tone(change))
-            )
+            tiles.append(Tile(f"Generic {name} · {result.dataset}", percent(final), "%", detail, _tone(change)))
     clients = findings.clients[findings.clients["final"].notna()]
     if len(clients):
         gain = float(clients["gain"].mean())

@@ -7,12 +7,30 @@ BATCHNORM = {
     "local": "none of it travels; every client keeps its own.",
     "statistics_local": "scale and shift travel and are averaged; running statistics stay with the client.",
 }
+NO_BATCHNORM = "The backbone has none: training and evaluation compute the same function of an image."
 RECALIBRATED = " For generic evaluation the running statistics are measured again, on the public images."
 GENERIC = (
     "The {shared} ranks each dataset's gallery for each query, by cosine similarity. Neither a client nor the "
     "pre-training saw these identities. Gallery images of the same identity from the same camera as the query are left "
     "out; a query whose identity no other camera shows is skipped and counted. AP is the mean of the precision at each "
     "true match; mINP is the mean inverse negative penalty."
+)
+PAIRS = (
+    "{names}: pairs of images, of one person or of two, as a list names them. Accuracy is the share of pairs that are "
+    "judged rightly by whether their cosine similarity exceeds a threshold; each fold of the list is judged by the "
+    "threshold that suits the other folds best, and the figure is the mean over folds."
+)
+TEMPLATES = (
+    "{names}: a template is several images of one person. Its embedding is the sum over its media (stills and videos) "
+    "of the mean of their images' embeddings, each at its own length and times the face detector's score; then it is "
+    "brought to length 1. There are no mirrored copies. TAR@FAR is of the listed pairs of templates."
+)
+SEPARATE = (
+    " TPIR@FPIR is the mean of two figures: each gallery by itself, where people of the other one are the strangers."
+)
+MERGED = (
+    " TPIR@FPIR is of both galleries as one, which holds a mate for every probe: the threshold is over all scores "
+    "between different people, and the own person needn't come first."
 )
 PERSONALIZED = (
     "{subject} ranks the held-out images of {people} ({percent:.0f} % of each person's images, never trained on): each "
@@ -22,11 +40,11 @@ PERSONALIZED = (
 OPEN_SET = (
     "TAR@FAR, verification: of the pairs of one person (genuine pairs), the share that is accepted at the score that "
     "accepts no more than the given share of the pairs of two people (impostor pairs). TPIR@FPIR, identification: of "
-    "the searches for a registered person (mated probes), the share that ranks this person first, with a score that no "
-    "more than the given share of the searches by strangers (non-mated probes) reaches. On generic sets queries are "
-    "paired with gallery images; on a client's own people held-out images with each other, and a person is registered "
-    "as the mean of the training images. A rate that allows less than one error among the pairs or probes at hand "
-    "can't be told from zero and is left out."
+    "the searches for a registered person (mated probes), the share that ranks this person first, with a score that "
+    "no more than the given share of the searches by strangers (non-mated probes) reaches. On generic sets queries "
+    "are paired with gallery images, unless a list names the pairs; on a client's own people held-out images with "
+    "each other, and a person is registered as the mean of the training images. A rate that allows less than one "
+    "error among the pairs or probes at hand can't be told from zero and is left out."
 )
 _ACCESS = (
     " Other clients' held-out images are evaluation-only access, in simulation: a deployed federation doesn't have it. "

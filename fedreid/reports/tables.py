@@ -78,11 +78,11 @@ def generic_table(result: Generic, start: str, outcome: str) -> Table:
 def _ranking(name: str, metrics: Metrics, result: Generic, is_strong: bool) -> Row:
     change = metrics["mAP"] - result.start["mAP"] if result.start and metrics is not result.start else None
     is_start = change is None or name.endswith("(round 0)")
-    last = Cell(DASH) if is_start else _gain(change, 10)
+    last = Cell(DASH) if is_start else gain(change, 10)
     return row(name, *(percent(metrics.get(metric)) for metric in RANKING), last, is_strong=is_strong)
 
 
-def _gain(value: float | None, full: float) -> Cell:
+def gain(value: float | None, full: float) -> Cell:
     """A difference in points, shaded; `full`: the difference that gets the full colour."""
     if value is None or is_missing(value):
         return Cell(DASH)
@@ -96,7 +96,7 @@ def client_tables(findings: Findings, start: str) -> list[Table]:
     full = float(clients["gain"].abs().max()) if clients["gain"].notna().any() else 0.0
 
     def line(name: str, dataset: str, values: pd.Series, is_total: bool = False) -> Row:
-        cells = [_gain(values[score], full) if score == "gain" else percent(values[score]) for score in scores]
+        cells = [gain(values[score], full) if score == "gain" else percent(values[score]) for score in scores]
         return row(name, dataset, *cells, *(count(values[column]) for column in COUNTS), is_total=is_total)
 
     def table(title: str, rows: Iterable[Row], note: str = "") -> Table:

@@ -9,6 +9,8 @@ from fedreid.reports.loading import RunFolder
 from fedreid.reports.methods import STRATEGIES, epochs
 from fedreid.reports.names import Names, capitalised
 from fedreid.reports.numbers import is_missing, percent, plural, points
+from fedreid.reports.open_set import IDENTIFICATION, heading, rates_among
+from fedreid.scenario.source_schema import is_unseen
 
 SAME = 0.05  # a difference that one decimal shows as 0.0
 NAMED = 3  # clients that lose are named up to this many
@@ -57,7 +59,7 @@ def _what(run: RunFolder, findings: Findings) -> str:
 
 
 def _people(run: RunFolder) -> str:
-    *first, last = run.scenario.data.sources
+    *first, last = [name for name, source in run.scenario.data.sources.items() if not is_unseen(source)]
     sources = f"{', '.join(first)} and {last}" if first else last
     private = run.data.get("private", {}).get("identities")
     return f" holding {plural(private, 'private identity')} of {sources}" if private else f" of {sources}"
@@ -70,33 +72,43 @@ def _how(run: RunFolder, findings: Findings) -> str:
 
 
 def _backbone(run: RunFolder) -> str:
-    return run.scenario.model.backbone.replace("resnet", "ResNet-")
+    return run.scenario.model.backbone.replace("resnet", "ResNet-").replace("spherenet", "SphereNet-")
+
+
+def key_metrics(result: Generic) -> dict[str, str]:
+    """The one or two scores of a test set that a reader looks for, and their names."""
+    if result.is_ranked:
+        return {"mAP": "mAP", "rank1": "rank-1"}
+    found = rates_among((str(name) for name in result.rounds), IDENTIFICATION)
+    return {metric: heading(metric) for metric in (result.metric, *found[-1:])}
 
 
 def _generic(run: RunFolder, result: Generic, names: Names) -> list[str]:
-    where = f"On the test identities of {result.dataset}, which nobody trained on"
-    final, is_lonely = result.final["mAP"], run.scenario.method.name == "local_only"
-    if is_missing(final):
-        return [f"{where}, nothing can be ranked: no query has a match in the gallery."]
+    where = f"On the {'test identities' if result.is_ranked else 'faces'} of {result.dataset}, which nobody trained on"
+    metric, score = result.metric, heading(result.metric)
+    final, is_lonely = result.final.get(metric), run.scenario.method.name == "local_only"
+    if final is None or is_missing(final):
+        why = "ranked: no query has a match in the gallery" if result.is_ranked else "measured: there are too few pairs"
+        return [f"{where}, nothing can be {why}."]
     if result.last_round == 0:
-        level = f"{where}, the {start_name(run)} model's mAP is {percent(final)} %"
+        level = f"{where}, the {start_name(run)} model's {score} is {percent(final)} %"
         if not is_lonely:
             return [f"{level}; no later round was evaluated."]
         sentences = [f"{level}; the server's model stays that one."]
     elif result.start is None:
-        sentences = [f"{where}, the {names.shared} reaches {percent(final)} % mAP."]
+        sentences = [f"{where}, the {names.shared} reaches {percent(final)} % {score}."]
     else:
-        change = final - result.start["mAP"]
+        change = final - result.start[metric]
         verb = "rose" if change >= SAME else "fell" if change <= -SAME else "stayed where it was"
-        moved = f"from {percent(result.start['mAP'])} % ({start_name(run)}) to {percent(final)} %"
+        moved = f"from {percent(result.start[metric])} % ({start_name(run)}) to {percent(final)} %"
         moved = f", {moved}" if abs(change) < SAME else f" {moved}, {points(change)} points"
         what = "the federation" if names.is_federation else "training"
         worse = f": {what} made it worse" if change <= -SAME else ""
-        sentences = [f"{where}, the {names.shared}'s mAP {verb}{moved}{worse}."]
-    if result.alone is not None:
-        sentences.append(_against_alone(final - result.alone["mAP"], result.alone["mAP"], names.shared))
-    if result.best_round != result.last_round and result.best["mAP"] - final >= SAME:
-        sentences.append(f"Round {result.best_round} was better on it, at {percent(result.best['mAP'])} %.")
+        sentences = [f"{where}, the {names.shared}'s {score} {verb}{moved}{worse}."]
+    if result.alone is not None and not is_missing(alone := result.alone.get(metric, float("nan"))):
+        sentences.append(_against_alone(final - alone, alone, names.shared))
+    if result.best_round != result.last_round and result.best[metric] - final >= SAME:
+        sentences.append(f"Round {result.best_round} was better on it, at {percent(result.best[metric])} %.")
     return sentences
 
 

@@ -144,8 +144,9 @@ def untrained(scenario: Scenario, identities: int) -> Pretrained:
 
 
 def initial_backbone(scenario: Scenario) -> nn.Module:
-    """A random backbone, or one with the scenario's ImageNet weights, on the CPU."""
-    backbone: nn.Module = build_backbone(scenario.model, generator=torch.Generator().manual_seed(scenario.seed))
+    """A random backbone, or one with the scenario's weights file in it, on the CPU."""
+    generator = torch.Generator().manual_seed(scenario.seed)
+    backbone: nn.Module = build_backbone(scenario.model, image_size=scenario.data.image_size, generator=generator)
     if scenario.model.weights:
         load_imagenet_weights(backbone, Path(scenario.model.weights))
     return backbone

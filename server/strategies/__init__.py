@@ -57,7 +57,8 @@ def _distillation(setup: Setup) -> FedPavDistillation:
         )
 
     def build() -> nn.Module:
-        backbone = build_backbone(scenario.model, generator=torch.Generator().manual_seed(0))
+        size = scenario.data.image_size
+        backbone = build_backbone(scenario.model, image_size=size, generator=torch.Generator().manual_seed(0))
         backbone.load_state_dict(setup.start)
         return backbone
 

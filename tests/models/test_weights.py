@@ -1,4 +1,4 @@
-"""Loading ImageNet weights by key, and what a user reads when the file doesn't fit."""
+"""Loading weights by key, and what a user reads when the file doesn't fit."""
 
 from __future__ import annotations
 
@@ -116,3 +116,35 @@ def test_damaged_safetensors_are_refused_by_name(tmp_path: Path):
     write_garbage(path)
     with pytest.raises(UserError, match="can't be read as weights"):
         load_imagenet_weights(build_backbone(SETTINGS), path)
+
+
+SPHERE = ModelSettings(backbone="spherenet20", width=0.125, embedding_dim=16)
+
+
+def test_a_run_of_a_spherenet_is_taken_as_a_whole(tmp_path: Path):
+    source = build_backbone(SPHERE, image_size=(32, 32), generator=torch.Generator().manual_seed(99)).state_dict()
+    save_file({name: tensor.contiguous() for name, tensor in source.items()}, tmp_path / "model.safetensors")
+    model = build_backbone(SPHERE, image_size=(32, 32))
+    report = load_imagenet_weights(model, tmp_path / "model.safetensors")
+    assert set(report.loaded) == set(source)
+    assert all(torch.equal(tensor, source[name]) for name, tensor in model.state_dict().items())
+
+
+def test_a_spherenet_refuses_a_run_with_other_images(tmp_path: Path):
+    torch.save(build_backbone(SPHERE, image_size=(64, 32)).state_dict(), tmp_path / "run.pth")
+    with pytest.raises(UserError, match=r"embedding\.weight has shape \(16, 512\), expected \(16, 256\)") as caught:
+        load_imagenet_weights(build_backbone(SPHERE, image_size=(32, 32)), tmp_path / "run.pth")
+    assert "data.image_size" in str(caught.value)
+
+
+def test_a_spherenet_refuses_a_resnet_even_one_with_its_head(tmp_path: Path):
+    """64 channels at one position: both heads are (16, 64)."""
+    model = build_backbone(SPHERE, image_size=(16, 16))
+    torch.save(build_backbone(SETTINGS).state_dict(), tmp_path / "resnet.pth")
+    before = model.embedding.weight.clone()
+    with pytest.raises(
+        UserError, match=r"no tensor of this backbone: it has conv1\.weight.* expected stage1"
+    ) as caught:
+        load_imagenet_weights(model, tmp_path / "resnet.pth")
+    assert "a run's model.safetensors" in str(caught.value)
+    assert torch.equal(model.embedding.weight, before)

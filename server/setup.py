@@ -24,7 +24,7 @@ from fedreid.scenario import Scenario, load_scenario, pinned, to_toml
 from fedreid.training import pretrain
 from fedreid.training.device import torch_threads
 from fedreid.training.pretrain import initial_backbone, untrained
-from server.preflight import refuse_data, refuse_settings
+from server.preflight import long_evaluations, refuse_data, refuse_settings
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,8 @@ def set_up(run_dir: Path, progress: Progress) -> Setup:
     refuse_settings(scenario)
     data = FederationData.prepare(scenario, run_dir, progress.stage)
     refuse_data(scenario, data)
+    for warning in long_evaluations(scenario, data):
+        progress.message(warning)
     prepared = time.perf_counter()
     path = run_dir / run_folder.SETUP
     if path.exists():  # the start stays what it was, even if the cache that it came from is gone

@@ -1,7 +1,8 @@
 """The parallel engine: long-lived Ray actors, the model sent to each worker once per round through shared memory.
 
-Stock Flower on Ray serialises the model for every client, both ways. Here a round's content is put into Ray's object
+Stock Flower on Ray serialises the model for every client, both ways. Here a round's model is put into Ray's object
 store once, workers read it there without a copy, and updates come back as references that are folded in message order.
+What else a message says is small and travels with the call, so it may be another thing for each client.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import socket
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 # Ray must not hide the GPUs of a worker that asks for none of them, and needs to be told before it is imported.
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
-from flwr.app import Message
+from flwr.app import ArrayRecord, Message, RecordDict
 from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayActorError, WorkerCrashedError
 
 from fedreid import wire
@@ -38,14 +39,23 @@ BATCH_SECONDS = 0.2  # small clients travel together, so that Ray's cost for a c
 BATCH_BYTES = 32 << 20  # but not more updates than this at once
 
 
+class Model(NamedTuple):
+    """A record of arrays in the object store."""
+
+    key: str
+    boxed: list[Any]  # its reference, if there is one: Ray would fetch a bare reference on every call
+
+
+NO_MODEL = Model("", [])
+
+
 @dataclass
 class Batch:
-    """Some consecutive messages that one worker gets in one call."""
+    """Some consecutive messages that one worker gets in one call; all carry the same model, or none."""
 
     first: int
     messages: Sequence[Message]
-    key: str
-    content: Any  # reference to the messages' content in the object store
+    model: Model
     attempts: int = 0
 
 
@@ -142,14 +152,14 @@ class RayGrid(LocalGrid):
                 )
 
     def _stream(self, messages: Sequence[Message]) -> Iterator[Message]:
-        contents: dict[int, tuple[str, Any]] = {}
+        models: dict[int, Model] = {}
         waiting: deque[Batch] = deque()
         results: dict[int, Result] = {}
         sent = 0
         try:
             for index, message in enumerate(messages):
                 while index not in results:
-                    sent = self._fill(messages, sent, index, contents, waiting)
+                    sent = self._fill(messages, sent, index, models, waiting)
                     self._collect(results, waiting)
                 yield answer_of(message, results.pop(index))
         finally:
@@ -160,7 +170,7 @@ class RayGrid(LocalGrid):
         messages: Sequence[Message],
         sent: int,
         wanted: int,
-        contents: dict[int, tuple[str, Any]],
+        models: dict[int, Model],
         waiting: deque[Batch],
     ) -> int:
         """Give every worker enough to do, but run no further ahead of the reply that is wanted than memory allows."""
@@ -176,7 +186,7 @@ class RayGrid(LocalGrid):
                     ahead = max(2 * QUEUE * len(self.workers) * size, self._affordable(messages, sent))
                     if sent + size - wanted > ahead:
                         break
-                    batch = self._batch(messages, sent, size, contents)
+                    batch = self._batch(messages, sent, size, models)
                     sent += len(batch.messages)
                 else:
                     break
@@ -193,23 +203,25 @@ class RayGrid(LocalGrid):
     @staticmethod
     def _affordable(messages: Sequence[Message], start: int) -> int:
         """How many updates of this message's size may be held at once."""
-        has_model = wire.ARRAYS in messages[start].content
-        return BATCH_BYTES // max(1, wire.count_bytes(wire.model_of(messages[start])) if has_model else 0)
+        model = _model_of(messages[start])
+        return BATCH_BYTES // max(1, 0 if model is None else wire.count_bytes(model))
 
-    def _batch(self, messages: Sequence[Message], start: int, size: int, contents: dict[int, tuple[str, Any]]) -> Batch:
-        content = messages[start].content
-        chosen = list(itertools.takewhile(lambda m: m.content is content, messages[start : start + size]))
-        if id(content) not in contents:
-            contents[id(content)] = (str(next(self._keys)), ray.put(content))
-        key, reference = contents[id(content)]
-        return Batch(start, chosen, key, reference)
+    def _batch(self, messages: Sequence[Message], start: int, size: int, models: dict[int, Model]) -> Batch:
+        record = _model_of(messages[start])
+        chosen = list(itertools.takewhile(lambda m: _model_of(m) is record, messages[start : start + size]))
+        if record is None:
+            return Batch(start, chosen, NO_MODEL)
+        if id(record) not in models:  # the messages keep the record, so nothing else gets its id
+            models[id(record)] = Model(str(next(self._keys)), [ray.put(record)])
+        return Batch(start, chosen, models[id(record)])
 
     def _submit(self, worker: Worker, batch: Batch) -> None:
-        tasks = [_task(message) for message in batch.messages]
+        rests = {id(message.content): _rest(message.content) for message in batch.messages}
+        tasks = [_task(message, rests[id(message.content)]) for message in batch.messages]
         if not batch.attempts:
             for message in batch.messages:
                 self._tell_start(message)
-        worker.queue.append((worker.actor.run.remote(batch.key, [batch.content], tasks), batch))
+        worker.queue.append((worker.actor.run.remote(batch.model.key, batch.model.boxed, tasks), batch))
 
     def _collect(self, results: dict[int, Result], waiting: deque[Batch]) -> None:
         """Wait for one batch, whichever worker has it; replace a worker that died."""
@@ -239,7 +251,7 @@ class RayGrid(LocalGrid):
         attempts = suspect.attempts + 1
         if attempts < ATTEMPTS:  # one client may have killed the worker of others: each is tried by itself
             waiting.extend(
-                Batch(suspect.first + offset, [message], suspect.key, suspect.content, attempts)
+                Batch(suspect.first + offset, [message], suspect.model, attempts)
                 for offset, message in enumerate(suspect.messages)
             )
         else:
@@ -283,6 +295,15 @@ def _knock(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=10).close()
 
 
-def _task(message: Message) -> Task:
+def _model_of(message: Message) -> ArrayRecord | None:
+    return wire.model_of(message) if wire.ARRAYS in message.content else None
+
+
+def _rest(content: RecordDict) -> RecordDict:
+    """All but the model."""
+    return RecordDict({name: record for name, record in content.items() if name != wire.ARRAYS})
+
+
+def _task(message: Message, rest: RecordDict) -> Task:
     meta = message.metadata
-    return Task(meta.dst_node_id, meta.message_id, meta.message_type, meta.group_id)
+    return Task(meta.dst_node_id, meta.message_id, meta.message_type, meta.group_id, rest)

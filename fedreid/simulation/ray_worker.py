@@ -10,20 +10,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flwr.app import Context, Error, Message, RecordDict
+from flwr.app import ArrayRecord, Context, Error, Message, RecordDict
 from flwr.clientapp import ClientApp
 
+from fedreid import wire
 from fedreid.simulation.execute import execute
 from fedreid.simulation.grid import client_context, identify_process
 
 
 class Task(NamedTuple):
-    """One message without its content, which the worker already has."""
+    """One message without its model, which the worker already has."""
 
     node_id: int
     message_id: str
     message_type: str
     group_id: str
+    rest: RecordDict
 
 
 class Result(NamedTuple):
@@ -49,7 +51,8 @@ class ClientWorker:
         self.app: ClientApp = getattr(importlib.import_module(module), attribute)
         self.num_clients = num_clients
         self._contexts: dict[int, Context] = {}
-        self._content_key, self._content = "", RecordDict()
+        self._model_key = ""
+        self._model: ArrayRecord | None = None
 
     def missing(self, folders: Sequence[str]) -> tuple[str, str, list[str]]:
         """This node's name, what else it is known by (one machine may be two nodes), and what it doesn't see."""
@@ -62,19 +65,22 @@ class ClientWorker:
     def process_id(self) -> int:
         return os.getpid()
 
-    def run(self, key: str, boxed_content: Sequence[Any], tasks: Sequence[Task]) -> list[Result]:
-        """Play the clients of these tasks. All share one content, fetched once for each `key`.
+    def run(self, key: str, boxed_model: Sequence[Any], tasks: Sequence[Task]) -> list[Result]:
+        """Play the clients of these tasks. All share one model, fetched once for each `key`, or have none.
 
         Args:
-            boxed_content: a list around the object's reference; Ray would fetch a bare reference on every call.
+            boxed_model: a list around the object's reference; Ray would fetch a bare reference on every call.
         """
-        if key != self._content_key:
-            self._content_key, self._content = key, _fetch(boxed_content[0])
-        return [self._play(task) for task in tasks]
+        if key != self._model_key:
+            self._model_key, self._model = key, _fetch(boxed_model[0]) if boxed_model else None
+        # Tasks that were sent the same have the same object here: its record is put together once.
+        rests = {id(task.rest): task.rest for task in tasks}
+        contents = {number: whole(rest, self._model) for number, rest in rests.items()}
+        return [self._play(task, contents[id(task.rest)]) for task in tasks]
 
-    def _play(self, task: Task) -> Result:
+    def _play(self, task: Task, content: RecordDict) -> Result:
         started = time.perf_counter()
-        message = rebuild(task, self._content)
+        message = rebuild(task, content)
         if task.node_id not in self._contexts:
             self._contexts[task.node_id] = client_context(task.node_id, self.num_clients)
         answer = execute(self.app, message, self._contexts[task.node_id])
@@ -82,6 +88,11 @@ class ClientWorker:
         if answer.has_error():
             return Result(None, answer.error.reason or "", seconds)
         return Result(answer.content, "", seconds)
+
+
+def whole(rest: RecordDict, model: ArrayRecord | None) -> RecordDict:
+    """A message's content."""
+    return rest if model is None else RecordDict({wire.ARRAYS: model, **rest})
 
 
 def rebuild(task: Task, content: RecordDict) -> Message:
@@ -98,7 +109,7 @@ def answer_of(message: Message, result: Result) -> Message:
     return Message(result.content, reply_to=message)
 
 
-def _fetch(reference: Any) -> RecordDict:
+def _fetch(reference: Any) -> ArrayRecord:
     import ray  # only ever runs inside a Ray worker
 
     return ray.get(reference)

@@ -62,6 +62,22 @@ def test_what_may_leave_passes_unchanged() -> None:
     assert mods.allow_list(question, context(), lambda *_: reply) is reply
 
 
+@pytest.mark.parametrize(("method", "may_leave"), [("fedface", True), ("fedavg", False), ("fedfr", False)])
+def test_private_proxies_leave_only_if_the_clients_own_scenario_says_so(
+    method: str, may_leave: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server asks for them in every case; in a deployment it is somebody else's."""
+    space = SimpleNamespace(scenario=SimpleNamespace(method=SimpleNamespace(name=method)))
+    monkeypatch.setattr(mods, "workspace", {"/runs/a": space}.__getitem__)
+    question = message(wire.instruction(None, "/runs/a", 1, **{wire.SHARES_PRIVATE_PROXIES: True}))
+    reply = wire.reply(question, {}, private_proxies=np.zeros((3, 4), np.float32))
+    if may_leave:
+        assert mods.allow_list(question, context(), lambda *_: reply) is reply
+        return
+    with pytest.raises(wire.PrivacyError, match=f"method {method} must not send private class proxies"):
+        mods.allow_list(question, context(), lambda *_: reply)
+
+
 def test_the_client_app_checks_its_replies_on_any_engine(new_run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     from clients import app as client_app
 

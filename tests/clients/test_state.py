@@ -57,6 +57,28 @@ def test_the_states_that_kept_checkpoints_need_stay(tmp_path: Path, keep: int, l
     assert sorted(int(path.stem[6:]) for path in state.folder.iterdir()) == left
 
 
+@pytest.mark.parametrize(
+    ("keep", "left"), [(1, [7]), (2, [7]), (3, [7]), (4, [5, 7]), (6, [4, 5, 7]), (7, [1, 4, 5, 7]), (20, [1, 4, 5, 7])]
+)
+def test_after_the_last_round_the_states_that_kept_checkpoints_go_on_from_stay(
+    tmp_path: Path, keep: int, left: list[int]
+) -> None:
+    """Of 9 rounds, of which the client took part in four; keep = 4 keeps the checkpoints of rounds 9, 8, 7 and 6."""
+    for server_round in (1, 4, 5, 7):
+        save(PrivateState(tmp_path, 0, keep=20), server_round)
+    state = PrivateState(tmp_path, 0, keep=keep)
+    state.drop_needless(9)
+    assert sorted(int(path.stem[6:]) for path in state.folder.iterdir()) == left
+    for checkpoint in range(9, max(0, 9 - keep), -1):
+        expected = max((number for number in (1, 4, 5, 7) if number <= checkpoint), default=None)
+        assert loaded(state, checkpoint + 1) == expected
+
+
+def test_a_client_that_never_took_part_has_nothing_to_drop(tmp_path: Path) -> None:
+    PrivateState(tmp_path, 0).drop_needless(3)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_round_that_is_done_again_leaves_later_files_alone_and_replaces_its_own(tmp_path: Path) -> None:
     state = PrivateState(tmp_path, 0, keep=2)
     for server_round in (1, 2, 3, 2):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from fedreid.scenario import load_scenario
+from server.preflight import long_evaluations
 from tests.conftest import write_market
 
 Command = Callable[..., tuple[int, str, str]]
@@ -122,3 +125,62 @@ def test_a_threshold_that_keeps_nothing_or_everything_is_told_once(run: Command,
     assert len(told) == 1
     assert share in told[0]
     assert "--set method.hard_negatives.select=quantile" in told[0]
+
+
+def long_evaluations_of(scenario: Path, *overrides: str, clients: int = 400, public: int = 0) -> list[str]:
+    """Of so many clients with 30 images for training and 20 held out."""
+    entry = {"train_images": 30, "held_out_images": 20}
+    data = SimpleNamespace(
+        num_clients=clients, public=range(public) if public else None, summary={"clients": [entry] * clients}
+    )
+    settings = [f"partition.clients={clients}", "federation.rounds=2", "evaluation.local_only=false", *overrides]
+    return long_evaluations(load_scenario(scenario, settings).scenario, data)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "embedded", "trained"),
+    [
+        ((), 400 * 399 * 20, 2 * 400 * 30),
+        (("evaluation.local_only=true",), 2 * 400 * 399 * 20, 2 * 400 * 30),
+        (("federation.fraction=0.1", "method.epochs=3"), 40 * 399 * 20, 2 * 3 * 40 * 30),
+        (("evaluation.open_set=always",), 2 * 400 * 399 * 20, 2 * 400 * 30),
+        (("evaluation.open_set=always", "federation.rounds=5", "evaluation.every=2"), 3 * 400 * 399 * 20, 5 * 12_000),
+        (("method.name=fedbn",), 3 * 400 * 399 * 20, 2 * 400 * 30),
+        (("method.name=fedper", 'adaptation.methods=["fine_tune"]'), 4 * 400 * 399 * 20, 2 * 400 * 30),
+        (("method.name=centralised", "evaluation.local_only=true"), 400 * 399 * 20, 2 * 400 * 30),
+    ],
+)
+def test_evaluations_that_take_longer_than_the_training_are_told(
+    overrides: tuple[str, ...], embedded: int, trained: int, scenario: Path
+) -> None:
+    """After the last round, each client that took part looks at the 20 images of each of the 399 others."""
+    (told,) = long_evaluations_of(scenario, *overrides)
+    assert f"embed up to {embedded:,} images of strangers, and train on {trained:,} images in all rounds" in told
+    assert "evaluation.open_set = 'never'" in told
+    assert ("evaluation.open_set = 'last'" in told) == ("evaluation.open_set=always" in overrides)
+    assert ("evaluation.local_only = false" in told) == ("evaluation.local_only=true" in overrides)
+
+
+@pytest.mark.parametrize(("public", "is_named"), [(0, False), (100, True), (8000, False)])
+def test_public_strangers_are_named_as_a_remedy_where_they_are_fewer(
+    public: int, is_named: bool, scenario: Path
+) -> None:
+    """The others' are 399 x 20 = 7,980."""
+    (told,) = long_evaluations_of(scenario, public=public)
+    assert ("evaluation.impostors = 'public' (" in told) == is_named
+
+
+@pytest.mark.parametrize(
+    ("overrides", "options"),
+    [
+        (("evaluation.open_set=never",), {}),
+        (("method.name=centralised",), {}),
+        (("federation.rounds=120",), {}),  # 3 x 120 x 400 x 30 = 4,320,000 passes, and 3,192,000 to embed
+        ((), {"clients": 70}),  # 96,600 images
+        (("evaluation.impostors=public",), {"public": 100}),  # 40,000
+    ],
+)
+def test_evaluations_that_do_not_are_not_told(
+    overrides: tuple[str, ...], options: dict[str, int], scenario: Path
+) -> None:
+    assert long_evaluations_of(scenario, *overrides, **options) == []

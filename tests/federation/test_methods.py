@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import fedreid
 from clients.client import Client
+from fedreid.data.image_set import ImageSet
 from fedreid.progress import Progress
 
 Files = Callable[[Path], dict[str, bytes]]
@@ -143,3 +146,56 @@ def test_public_features_made_once_give_the_bits_of_every_client_making_its_own(
     same(final_files(naive.run_dir), final_files(shared.run_dir))
     kept = shared.metrics[shared.metrics.metric == "hard_negatives"].value
     assert (kept > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "at_once", "alone"),
+    [
+        ((), {0: 72, 2: 90, 3: 72}, {0: 90, 2: 90, 3: 90}),
+        (("method.name=centralised",), {0: 72, 2: 72, 3: 72}, {0: 90, 2: 90, 3: 90}),
+        (("evaluation.impostors=public",), {0: 78, 2: 126, 3: 78}, {0: 126, 2: 126, 3: 126}),
+    ],
+    ids=["fedavg", "centralised", "public"],
+)
+def test_strangers_embedded_once_give_the_bits_of_every_client_doing_it(
+    overrides: tuple[str, ...], at_once: dict[int, int], alone: dict[int, int], scenario: Path, tmp_path: Path,
+    final_files: Files, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """3 clients with 12 images for training and 6 held out; 24 are public.
+
+    Under a model that all of them have (before the first round, central training's, the final one), 3 x 18 of their
+    own and 18 or 24 strangers; else each of them looks at the 12 or 24 strangers itself. Rankings between the first and
+    the last round ask for nobody else.
+    """
+    embedded: dict[int, int] = {}
+    embed = Client.embed
+
+    def counted(self: Client, images: ImageSet, *arguments: Any, **options: Any) -> np.ndarray:
+        embedded[self.round] = embedded.get(self.round, 0) + len(images)
+        return embed(self, images, *arguments, **options)
+
+    monkeypatch.setattr(Client, "embed", counted)
+    settings = [*SHORT, "evaluation.every=0", *overrides]
+    shared = fedreid.run(scenario, out=tmp_path / "shared", overrides=settings)
+    assert embedded == at_once
+    embedded.clear()
+    monkeypatch.setattr("clients.strangers.is_everybodys", lambda client: False)
+    naive = fedreid.run(scenario, out=tmp_path / "naive", overrides=settings)
+    assert embedded == alone
+    same(final_files(naive.run_dir), final_files(shared.run_dir))
+    assert not (shared.run_dir / "checkpoints" / "public_features").exists()
+
+
+def test_a_finished_run_keeps_one_private_state_for_each_kept_checkpoint(scenario: Path, tmp_path: Path) -> None:
+    result = fedreid.run(scenario, out=tmp_path / "run", overrides=["federation.rounds=4", "evaluation.open_set=never"])
+    folder = result.run_dir / "checkpoints"
+    assert sorted(path.name for path in folder.glob("round-*")) == ["round-0003", "round-0004"]
+    for client in range(3):
+        names = sorted(path.stem for path in (folder / "clients" / f"{client:04d}").iterdir())
+        assert names == ["round-0003", "round-0004"]
+    (result.run_dir / "report.html").unlink()  # what else would be refused
+    shutil.rmtree(folder / "round-0004")
+    before = (result.run_dir / "model.safetensors").read_bytes()
+    (result.run_dir / "model.safetensors").unlink()
+    fedreid.resume(result.run_dir)
+    assert (result.run_dir / "model.safetensors").read_bytes() == before

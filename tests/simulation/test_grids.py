@@ -7,15 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import ray
 from flwr.app import ConfigRecord, Message, RecordDict
 
 from fedreid import wire
 from fedreid.errors import UserError
+from fedreid.models.flat import FlatArrays, Layout
 from fedreid.progress import Progress
+from fedreid.scenario.method_schema import FedFaceSettings
 from fedreid.simulation.grid import LocalGrid
 from fedreid.simulation.ray_grid import RayGrid
 from fedreid.simulation.serial import SerialGrid
 from server.nodes import cause_of, discover
+from server.strategies.fedface import FedFace
 from tests.simulation.toy import app
 
 CLIENTS = 7
@@ -118,6 +122,31 @@ def test_a_client_that_kills_its_worker_takes_nobody_of_its_batch_with_it(ray_gr
     assert ray_grid._batch_size(question, 0) == 2
     replies = list(ray_grid.send_and_receive(question))
     assert [answer.has_error() for answer in replies] == [client == 1 for client in range(CLIENTS)]
+
+
+def test_messages_that_differ_in_all_but_the_model_share_one_copy_of_it(
+    ray_grid: RayGrid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FedFace's: each client gets proxies of its own, clients 0 and 1 not yet. Quick ones travel together."""
+    stored: list[object] = []
+    put = ray.put
+    monkeypatch.setattr(ray, "put", lambda thing: stored.append(thing) or put(thing))  # type: ignore[func-returns-value]
+    strategy = FedFace(FedFaceSettings(), nodes=dict(enumerate(ray_grid.get_node_ids())))
+    strategy.proxies = {client: np.full((3, 4), client, np.float32) for client in range(2, CLIENTS)}
+    model = wire.to_record(flat_arrays())
+    for seconds in (0.0, 0.01):
+        ray_grid._seconds_per_client = seconds
+        question = list(strategy.configure_train(1, model, ConfigRecord({}), ray_grid))
+        replies = list(ray_grid.send_and_receive(question))
+        for client, weight in enumerate(weights(replies)):
+            np.testing.assert_array_equal(weight, 6 + client + 1 + (12 * client if client > 1 else 0))
+    assert stored == [model, model], "once in each round"
+
+
+def flat_arrays() -> FlatArrays:
+    """One block, as real models are."""
+    layout = Layout(names=("weight",), shapes=((2, 3),), strides=((3, 1),), offsets=(0,), size=16)
+    return FlatArrays(layout, np.full(16, 6, np.float32))
 
 
 def test_a_node_without_the_data_is_named_with_the_folder(ray_grid: RayGrid) -> None:

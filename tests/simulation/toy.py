@@ -23,7 +23,10 @@ def identify(message: Message, context: Context) -> Message:
 
 @app.train()
 def add_client_number(message: Message, context: Context) -> Message:
-    """Adds i + 1 to every array; the config tells which client sleeps, fails, dies or leaks."""
+    """Adds i + 1 to every array, and what was sent to this client alone.
+
+    The config tells which client sleeps, fails, dies or leaks.
+    """
     client, config = int(context.node_config["partition-id"]), message.content[wire.CONFIG]
     if config.get("slow") == client:
         time.sleep(0.3)
@@ -33,9 +36,9 @@ def add_client_number(message: Message, context: Context) -> Message:
         _die_once(Path(str(config["marker"])))
     if config.get("always-dies") == client:
         os.kill(os.getpid(), signal.SIGKILL)
-    arrays = {
-        name: array + np.float32(client + 1) for name, array in wire.to_arrays(message.content[wire.ARRAYS]).items()
-    }
+    own = wire.private_proxies_of(message)
+    added = np.float32(client + 1 + (0 if own is None else own.sum()))
+    arrays = {name: array + added for name, array in wire.arrays_of(message).items()}
     if config.get("leaks") == client:
         arrays["proxies"] = np.zeros((3, 4), np.float32)
     return wire.reply(message, {wire.NUM_EXAMPLES: client + 1, "loss": 1.0}, arrays)

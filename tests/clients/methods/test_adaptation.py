@@ -20,10 +20,11 @@ from tests.clients.methods.toy import (
     Named,
     ToyWorkspace,
     assert_close,
+    cosface_of,
     drawn_proxies,
     features,
     pixels,
-    plain_cosface,
+    plain_round,
     plain_sgd,
     toy_client,
     toy_workspace,
@@ -48,12 +49,7 @@ def test_fine_tuning_is_a_plain_loop_at_the_full_learning_rate() -> None:
     proxies = torch.randn(3, 4, generator=torch.Generator().manual_seed(2))
     client = toy_client(space, {"proxies": proxies}, server_round=31)
     fine_tune(client)
-    x, labels = pixels(client.images), client.images.labels
-
-    def loss(live: Named) -> torch.Tensor:
-        return plain_cosface(features(live, x), live["proxies"], labels)
-
-    expected = plain_sgd(start | {"proxies": proxies.double()}, loss, 2)
+    expected = plain_round(start, proxies.double(), client.images, steps=2)
     assert_close(weights(space.model), {name: expected[name] for name in start})
 
 
@@ -66,7 +62,7 @@ def test_distillation_is_a_plain_loop_with_the_teachers_opinion(form: str) -> No
     client = toy_client(space, {"proxies": drawn_proxies(3).float()}, server_round=31)
     torch.nn.init.ones_(space.another("global").body.weight)  # what an earlier client's round left there
     distil(client)
-    x, labels = pixels(client.images), client.images.labels
+    x, hard_loss = pixels(client.images), cosface_of(client.images)
 
     def opinion(network: Named, proxies: torch.Tensor) -> torch.Tensor:
         powers = torch.exp(SCALE * unit(features(network, x)) @ unit(proxies).T / temperature)
@@ -75,7 +71,7 @@ def test_distillation_is_a_plain_loop_with_the_teachers_opinion(form: str) -> No
     teacher = opinion(start, drawn_proxies(3))
 
     def loss(live: Named) -> torch.Tensor:
-        hard = plain_cosface(features(live, x), live["proxies"], labels)
+        hard = hard_loss(live)
         student = opinion(live, live["proxies"])
         soft = temperature**2 * (teacher * torch.log(teacher / student)).sum(1).mean()
         return hard + beta * soft if form == "sum" else 0.95 * soft / 3 + 0.05 * hard

@@ -19,11 +19,9 @@ from tests.clients.methods.toy import (
 )
 from tests.clients.methods.toy import (
     assert_close,
+    cosface_of,
     doubled,
     drawn_proxies,
-    features,
-    pixels,
-    plain_cosface,
     plain_sgd,
     toy_client,
     toy_workspace,
@@ -43,14 +41,7 @@ def test_rounds_of_a_plain_loop(tmp_path: Path) -> None:
     start = weights(space.model)
     first = toy_client(space)
     stats = centralised(first)
-    sets = [space.data.train(0), space.data.train(1), space.data.public]
-    x = torch.cat([pixels(images) for images in sets])
-    labels = np.concatenate([images.labels + offset for images, offset in zip(sets, (0, 3, 6), strict=True)])
-
-    def loss(live: dict[str, torch.Tensor]) -> torch.Tensor:
-        proxies = torch.cat([live["proxies"], live["public_proxies"]])
-        return plain_cosface(features(live, x), proxies, labels)
-
+    loss = cosface_of(space.data.train(0), space.data.train(1), space.data.public)
     begin = start | {"proxies": drawn_proxies(6), "public_proxies": public_proxies.double()}
     once = plain_sgd(begin, loss, 3)
     assert_close(weights(space.model) | doubled(first.state), once)
@@ -67,12 +58,8 @@ def test_without_public_people() -> None:
     start = weights(space.model)
     client = toy_client(space)
     centralised(client)
-    sets = [space.data.train(0), space.data.train(1)]
-    x = torch.cat([pixels(images) for images in sets])
-    labels = np.concatenate([sets[0].labels, sets[1].labels + 3])
-    expected = plain_sgd(
-        start | {"proxies": drawn_proxies(6)}, lambda live: plain_cosface(features(live, x), live["proxies"], labels), 3
-    )
+    loss = cosface_of(space.data.train(0), space.data.train(1))
+    expected = plain_sgd(start | {"proxies": drawn_proxies(6)}, loss, 3)
     assert_close(weights(space.model) | doubled(client.state), expected)
 
 

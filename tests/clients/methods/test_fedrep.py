@@ -16,11 +16,9 @@ from fedreid import wire
 from tests.clients.methods.rounds import IMAGES, arrays_of, kept_by, start_of, train
 from tests.clients.methods.toy import (
     assert_close,
+    cosface_of,
     doubled,
     drawn_proxies,
-    features,
-    pixels,
-    plain_cosface,
     plain_sgd,
     toy_client,
     toy_workspace,
@@ -37,12 +35,7 @@ def test_first_the_head_then_the_representation() -> None:
     start = weights(space.model)
     client = toy_client(space)
     stats = fedrep(client)
-    x, labels = pixels(client.images), client.images.labels
-    body = {"body.weight": start.pop("body.weight")}
-
-    def loss(live: dict[str, torch.Tensor]) -> torch.Tensor:
-        return plain_cosface(features(live, x), live["proxies"], labels)
-
+    loss, body = cosface_of(client.images), {"body.weight": start.pop("body.weight")}
     head = plain_sgd(start | {"proxies": drawn_proxies(3)}, lambda live: loss(live | body), 2)
     body = plain_sgd(body, lambda live: loss(live | head), 3)
     assert_close(weights(space.model) | doubled(client.state), head | body)

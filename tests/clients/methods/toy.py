@@ -127,6 +127,19 @@ def plain_cosface(embeddings: Tensor, proxies: Tensor, labels: np.ndarray) -> Te
     return torch.stack(losses).mean()
 
 
+def cosface_of(*sets: ImageSet) -> Callable[[Named], Tensor]:
+    """The loss of a network and its proxies on some sets, each of whose people come after those of the sets before."""
+    x = torch.cat([pixels(images) for images in sets])
+    before = np.cumsum([0, *(images.num_identities for images in sets)])
+    labels = np.concatenate([images.labels + offset for images, offset in zip(sets, before, strict=False)])
+
+    def loss(live: Named) -> Tensor:
+        proxies = [live[name] for name in ("proxies", "public_proxies") if name in live]
+        return plain_cosface(features(live, x), torch.cat(proxies), labels)
+
+    return loss
+
+
 Pull = Callable[[str, Tensor], Tensor | float]
 
 
@@ -145,13 +158,7 @@ def plain_sgd(trained: Named, loss: Callable[[Named], Tensor], steps: int, pull:
 
 def plain_round(network: Named, proxies: Tensor, images: ImageSet, steps: int = 3, pull: Pull | None = None) -> Named:
     """FedAvg's step on the network and its proxies."""
-    x, labels = pixels(images), images.labels
-    return plain_sgd(
-        network | {"proxies": proxies},
-        lambda live: plain_cosface(features(live, x), live["proxies"], labels),
-        steps,
-        pull,
-    )
+    return plain_sgd(network | {"proxies": proxies}, cosface_of(images), steps, pull)
 
 
 def drawn_proxies(identities: int, *, index: int = 0) -> Tensor:

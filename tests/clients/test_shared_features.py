@@ -1,4 +1,4 @@
-"""The public embeddings that all workers of a machine make together, once for each round."""
+"""The embeddings that all workers of a machine make together, once for each round and use."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clients import public_features as module
-from clients.public_features import PublicFeatures
+from clients import shared_features as module
+from clients.shared_features import EVALUATION, TRAINING, SharedFeatures, row_parts
 
 
-def whole(found: PublicFeatures) -> np.ndarray:
+def whole(found: SharedFeatures[np.ndarray]) -> np.ndarray:
     return np.concatenate(found.parts())
 
 
@@ -33,8 +33,8 @@ class Embedder:
         return np.stack([rows, np.full_like(rows, self.round)], 1).astype(np.float32)
 
 
-def features(tmp_path: Path, embed: Embedder, images: int = 10) -> PublicFeatures:
-    return PublicFeatures(tmp_path, embed.round, images, embed)
+def features(tmp_path: Path, embed: Embedder, images: int = 10, use: str = TRAINING) -> SharedFeatures[np.ndarray]:
+    return SharedFeatures(tmp_path, embed.round, use, row_parts(images), embed)
 
 
 def expected(images: int = 10, server_round: int = 1) -> np.ndarray:
@@ -62,6 +62,28 @@ def test_the_next_round_has_its_own_and_drops_those_before(tmp_path: Path) -> No
     whole(features(tmp_path, Embedder(1)))
     np.testing.assert_array_equal(whole(features(tmp_path, Embedder(2))), expected(server_round=2))
     assert [path.name for path in (tmp_path / "checkpoints" / "public_features").iterdir()] == ["round-0002"]
+
+
+def test_a_round_is_evaluated_with_another_model_than_it_starts_with(tmp_path: Path) -> None:
+    """Both are there at once; what an evaluation left goes when the next round starts to train."""
+    training, evaluation = Embedder(1), Embedder(1)
+    whole(features(tmp_path, training))
+    whole(features(tmp_path, evaluation, use=EVALUATION))
+    assert training.asked == evaluation.asked
+    folder = tmp_path / "checkpoints" / "public_features" / "round-0001"
+    assert {path.name for path in folder.iterdir()} == {TRAINING, EVALUATION}
+    whole(features(tmp_path, Embedder(2)))
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("images", "multiple_of", "sizes"), [(0, 1, []), (9, 1, [4, 4, 1]), (9, 4, [4, 4, 1]), (13, 3, [6, 6, 1])]
+)
+def test_parts_hold_whole_batches(images: int, multiple_of: int, sizes: list[int]) -> None:
+    """4 images at least, unless the last ones: 6 in batches of 3."""
+    parts = row_parts(images, multiple_of)
+    assert [len(part) for part in parts] == sizes
+    assert [row for part in parts for row in part] == list(range(images))
 
 
 def test_a_part_that_another_worker_is_making_is_waited_for(tmp_path: Path) -> None:
@@ -106,7 +128,7 @@ def test_a_part_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         return Embedder()(rows)
 
     with pytest.raises(RuntimeError, match="out of memory"):
-        PublicFeatures(tmp_path, 1, 10, fail).parts()
+        SharedFeatures(tmp_path, 1, TRAINING, row_parts(10), fail).parts()
     embed = Embedder()
     np.testing.assert_array_equal(whole(features(tmp_path, embed)), expected())
     assert embed.asked == [[4, 5, 6, 7], [8, 9]]

@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from fedreid.cli_data import data_app
+from fedreid.cli_options import Overrides, ScenarioFile
 from fedreid.errors import RunError, UserError
 from fedreid.progress import progress_for
 
@@ -26,15 +28,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 scenario_app = typer.Typer(help="Look at scenarios.", no_args_is_help=True)
-data_app = typer.Typer(help="Look at datasets, render synthetic pedestrians.", no_args_is_help=True)
 app.add_typer(scenario_app, name="scenario")
 app.add_typer(data_app, name="data")
 
-ScenarioFile = Annotated[Path, typer.Argument(help="scenario file (TOML)", show_default=False)]
 RunFolder = Annotated[Path, typer.Argument(help="folder of a run", show_default=False)]
-Overrides = Annotated[
-    list[str], typer.Option("--set", metavar="KEY.PATH=VALUE", help="change a setting; may be given again")
-]
 
 
 @app.command()
@@ -89,33 +86,6 @@ def show(scenario: ScenarioFile, overrides: Overrides = []) -> None:  # noqa: B0
     for row in describe(resolved):
         table.add_row(*map(str, row))
     console.print(table)
-
-
-@data_app.command("show")
-def contact_sheet_of(
-    scenario: ScenarioFile,
-    out: Annotated[Path, typer.Option(help="picture to write")] = Path("contact-sheet.png"),
-    source: Annotated[str, typer.Option(help="a source of the scenario [the first]", show_default=False)] = "",
-    identities: Annotated[int, typer.Option(min=1, help="rows")] = 8,
-    overrides: Overrides = [],  # noqa: B006
-) -> None:
-    """Write a contact sheet: rows of identities across cameras."""
-    from fedreid.data.contact_sheet import contact_sheet
-    from fedreid.data.sources import read_source
-    from fedreid.scenario import load_scenario
-
-    data = load_scenario(scenario, overrides).scenario.data
-    name = source or next(iter(data.sources))
-    if name not in data.sources:
-        raise UserError(f"{scenario}: there is no source {name}; it has {', '.join(data.sources)}.")
-    table = read_source(name, data.sources[name], data)
-    try:
-        contact_sheet(table, identities=identities).save(out)
-    except (OSError, ValueError) as error:
-        raise UserError(f"can't write {out}: {error}") from error
-    Console().print(
-        f"{out}: {len(table.frame):,} images of {table.frame.identity.nunique():,} identities", highlight=False
-    )
 
 
 def _finish(result: RunResult) -> None:

@@ -3,14 +3,17 @@
     CACHE/decoded/KEY/images.npy     uint8 (rows, height, width, 3)
     CACHE/decoded/KEY/entry.json     which rows could not be decoded, and why
     CACHE/decoded/stamps/STAMP       the content hash that a dataset on disk had when it was last read
+    CACHE/decoded/stamps/SIZES       empty: there may be an entry of files of these sizes
 
-KEY is a hash of the images' content and the size, so copies of a dataset share an entry and a changed image makes a new
-one. STAMP is a hash of the files' names, sizes and times: while it stays the same, no image is read to find KEY.
+KEY is a hash of the images' content and the size (of landmarks, too, where faces are aligned), so copies of a dataset
+share an entry and a changed image makes a new one. STAMP is a hash of the files' names, sizes and times: while it stays
+the same, no image is read to find KEY. SIZES is a hash of the files' sizes and of the images' size: while it is new, no
+image is read before it is decoded.
 """
 
 from __future__ import annotations
 
-import os
+import itertools
 from array import array
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +24,7 @@ import numpy as np
 
 from fedreid.atomic import write_atomically
 from fedreid.data.cache_entry import BAD, IMAGES, Bad, Progress, build_entry, read_entry, refuse
-from fedreid.data.decoding import VERSION, content_hash, digest, digest_of_file
+from fedreid.data.decoding import VERSION, Facts, content_hash, digest, digest_of_file, facts_of
 from fedreid.data.disk import writing
 from fedreid.data.tables import ImageTable
 from fedreid.data.workers import usable_cores
@@ -29,6 +32,7 @@ from fedreid.errors import UserError
 
 FOLDER, STAMPS = "decoded", "stamps"
 KEY_LENGTH = 32  # hexadecimal digits of a name: 128 bits, and no path becomes too long
+HASHED = 256  # images that a thread reads in one go: handing over single ones would take longer than reading them
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,18 +79,25 @@ def build_cache(
     paths = [f"{table.root}/{path}" for path in table.frame["path"]]
     megabytes = len(paths) * image_size[0] * image_size[1] * 3 / 1e6
     with writing(folder, f"the decoded images of {table.name} ({megabytes:,.0f} MB)"):
-        content = _content_hash(table, paths, folder)
-        entry = folder / FOLDER / _key(content, image_size)
-        if not entry.is_dir():
-            build_entry(
-                entry,
+        facts = [facts_of(path) for path in paths]  # 100,000 files take a quarter of a second
+        stamps = _Stamps(folder / FOLDER / STAMPS, _stamp(table, facts), _sizes(facts, image_size))
+        known = _known_content(paths, stamps)
+        entry = folder / FOLDER / _key(known, image_size, table.landmarks) if known else None
+        if entry is None or not entry.is_dir():
+            content, facts_then = build_entry(
+                folder / FOLDER,
                 paths,
                 image_size,
-                content,
+                lambda content: _key(content, image_size, table.landmarks),
                 skip_bad_images=skip_bad_images,
+                landmarks=table.landmarks,
                 workers=workers,
                 on_progress=on_progress,
             )
+            if facts_then != facts:
+                raise UserError(f"{table.root}: images changed while they were read. Try again.")
+            entry = folder / FOLDER / _key(content, image_size, table.landmarks)
+            _note(content, stamps)
     return _opened(entry, table, paths, skip_bad_images)
 
 
@@ -110,39 +121,63 @@ def _opened(entry: Path, table: ImageTable, paths: Sequence[str], skip_bad_image
         refuse(paths, bad)
     if not bad:
         return ImageCache(entry, open_cache(entry), table, ())
-    kept = table.frame.drop(index=table.frame.index[[row for row, _ in bad]]).reset_index(drop=True)
+    left_out = {table.frame["path"].iloc[row] for row, _ in bad}
+    kept, *draws = (
+        frame[~frame["path"].isin(left_out)].reset_index(drop=True) for frame in (table.frame, *table.draws)
+    )
     reasons = tuple(f"{table.frame['path'].iloc[row]}: {reason}" for row, reason in bad)
     if kept.empty:
         raise UserError(f"{table.name}: none of the {len(bad):,} images can be decoded; the first: {reasons[0]}.")
-    return ImageCache(entry, open_cache(entry), replace(table, frame=kept), reasons)
+    points = None if table.landmarks is None else np.delete(table.landmarks, [row for row, _ in bad], axis=0)
+    known = replace(table, frame=kept, draws=tuple(draws), landmarks=points)
+    return ImageCache(entry, open_cache(entry), known, reasons)
 
 
-def _content_hash(table: ImageTable, paths: Sequence[str], folder: Path) -> str:
-    """Found by its stamp, or by reading all images."""
-    stamps = folder / FOLDER / STAMPS
-    stamps.mkdir(parents=True, exist_ok=True)
-    stamp = stamps / _stamp(table, paths)
-    if stamp.exists():
-        return stamp.read_text()
+@dataclass(frozen=True)
+class _Stamps:
+    """What a dataset on disk looks like without opening its files."""
+
+    folder: Path
+    stamp: str
+    sizes: str
+
+
+def _known_content(paths: Sequence[str], stamps: _Stamps) -> str | None:
+    """The content hash: found by its stamp; else, if there may be an entry of it, by reading all images; or None."""
+    if (stamps.folder / stamps.stamp).exists():
+        return (stamps.folder / stamps.stamp).read_text()
+    if not (stamps.folder / stamps.sizes).exists():
+        return None
     with ThreadPoolExecutor(usable_cores()) as pool:  # reading and hashing both leave the interpreter free
-        content = content_hash(pool.map(digest_of_file, paths))
-    write_atomically(stamp, lambda file: file.write_text(content))
+        groups = pool.map(_digests, [paths[first : first + HASHED] for first in range(0, len(paths), HASHED)])
+        content = content_hash(one for group in groups for one in group)
+    _note(content, stamps)
     return content
 
 
-def _stamp(table: ImageTable, paths: Sequence[str]) -> str:
-    """Changes when a file is added, removed, renamed or written. 100,000 files take a quarter of a second."""
-    facts = array("q")
-    for path in paths:
-        try:
-            status = os.stat(path)  # noqa: PTH116  (a Path for each image doubles the time)
-        except OSError:
-            facts.extend((-1, -1, -1))  # decoding says why
-        else:
-            facts.extend((status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+def _digests(paths: Sequence[str]) -> list[str]:
+    return [digest_of_file(path) for path in paths]
+
+
+def _note(content: str, stamps: _Stamps) -> None:
+    stamps.folder.mkdir(parents=True, exist_ok=True)
+    (stamps.folder / stamps.sizes).touch()
+    write_atomically(stamps.folder / stamps.stamp, lambda file: file.write_text(content))
+
+
+def _stamp(table: ImageTable, facts: Sequence[Facts]) -> str:
+    """Changes when a file is added, removed, renamed or written."""
     names = "\n".join([str(table.root.absolute()), *table.frame["path"]])
-    return digest(names.encode() + facts.tobytes())[:KEY_LENGTH]
+    numbers = array("q", itertools.chain.from_iterable(facts))
+    return digest(names.encode("utf-8", "surrogateescape") + numbers.tobytes())[:KEY_LENGTH]
 
 
-def _key(content: str, image_size: tuple[int, int]) -> str:
-    return digest(f"{VERSION} {image_size[0]} {image_size[1]} {content}".encode())[:KEY_LENGTH]
+def _sizes(facts: Sequence[Facts], image_size: tuple[int, int]) -> str:
+    """The same for a copy of the dataset."""
+    numbers = array("q", [VERSION, *image_size, *(size for size, _, _ in facts)])
+    return digest(numbers.tobytes())[:KEY_LENGTH]
+
+
+def _key(content: str, image_size: tuple[int, int], landmarks: np.ndarray | None = None) -> str:
+    points = "" if landmarks is None else f" {digest(landmarks.tobytes())}"
+    return digest(f"{VERSION} {image_size[0]} {image_size[1]} {content}{points}".encode())[:KEY_LENGTH]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,13 +14,14 @@ from typing import Any, NoReturn
 import numpy as np
 
 from fedreid.atomic import flush
-from fedreid.data.decoding import UNREADABLE, BadImage, content_hash, decode, digest, read_bytes
-from fedreid.data.disk import draft_of
+from fedreid.data.decoding import ABSENT, UNREADABLE, BadImage, Facts, content_hash, decode, digest, read_with_facts
+from fedreid.data.disk import draft_in, put_in_place
 from fedreid.data.workers import in_parallel, usable_cores
 from fedreid.errors import UserError
 
 IMAGES, ENTRY, BAD = "images.npy", "entry.json", "bad"
 CHUNK = 128  # images decoded at once: about 50 ms of work
+FLUSHED = 32  # chunks after which what is decoded begins to be flushed to the disk
 SMALL = 1500  # up to so many images are decoded in this process: starting others takes longer
 
 Progress = Callable[[int, int], None]  # done, total
@@ -34,6 +37,7 @@ class Chunk:
     image_size: tuple[int, int]
     file: str
     offset: int  # bytes before the first image of the chunk
+    landmarks: np.ndarray | None = None  # (images, 5, 2), to align faces by
 
 
 @dataclass(frozen=True)
@@ -42,54 +46,67 @@ class Decoded:
 
     first: int
     digests: tuple[str, ...]
+    facts: tuple[Facts, ...]
     bad: tuple[Bad, ...]
 
 
 def build_entry(
-    entry: Path,
+    folder: Path,
     paths: Sequence[str],
     image_size: tuple[int, int],
-    content: str,
+    name_of: Callable[[str], str],
     *,
     skip_bad_images: bool,
+    landmarks: np.ndarray | None = None,
     workers: int = 0,
     on_progress: Progress | None = None,
-) -> None:
-    """Decode images into the folder `entry`; where another process makes the same entry, the first one stays.
+) -> tuple[str, list[Facts]]:
+    """Decode images into a new entry; where another process makes the same one, the first one stays.
 
     Args:
-        entry: the folder to make.
+        folder: of all entries.
         paths: the images, in order.
         image_size: height and width in pixels.
-        content: `content_hash` of the images; a file that has changed since is noticed.
+        name_of: the entry's name, from the `content_hash` of the images. It is known when they were read: reading them
+            once more, to know it before, would take a third of the time that decoding small images does.
         skip_bad_images: leave out what can't be decoded, instead of stopping.
+        landmarks: float32 (images, 5, 2), to align faces by.
         workers: processes; 0: one per core.
         on_progress: told (done, total) images.
 
+    Returns:
+        The `content_hash` of what was decoded, and the facts of each file when it was read.
+
     Raises:
-        UserError: an image can't be decoded, or changed meanwhile.
+        UserError: an image can't be decoded.
         OSError: the entry can't be written.
     """
-    with draft_of(entry) as draft:
-        chunks = _chunks(paths, image_size, draft / IMAGES)
+    with draft_in(folder) as draft:
+        file = draft / IMAGES
+        chunks = _chunks(paths, image_size, file, landmarks)
         parts: dict[int, Decoded] = {}
-        done = 0
-        for part in in_parallel(_decode_chunk, chunks, _processes(workers, len(paths))):
-            if part.bad and not skip_bad_images:
-                refuse(paths, part.bad)
-            parts[part.first] = part
-            done += len(part.digests)
-            if on_progress:
-                on_progress(done, len(paths))
+        with ThreadPoolExecutor(1) as flusher:
+            flushing = flusher.submit(flush, file)
+            done = 0
+            for part in in_parallel(_decode_chunk, chunks, _processes(workers, len(paths))):
+                if part.bad and not skip_bad_images:
+                    refuse(paths, part.bad)
+                parts[part.first] = part
+                done += len(part.digests)
+                if on_progress:
+                    on_progress(done, len(paths))
+                if len(parts) % FLUSHED == 0 and flushing.done():  # while others decode, so that little is left
+                    flushing = flusher.submit(flush, file)
         ordered = [parts[first] for first in sorted(parts)]
-        if content_hash(one for part in ordered for one in part.digests) != content:
-            raise UserError(f"{Path(paths[0]).parent}: images changed while they were read. Try again.")
         bad = [found for part in ordered for found in part.bad]
         if bad:
-            _leave_out(draft / IMAGES, [row for row, _ in bad])
+            _leave_out(file, [row for row, _ in bad])
         (draft / ENTRY).write_text(json.dumps({"image_size": image_size, BAD: bad}, indent=1) + "\n", encoding="utf-8")
-        flush(draft / IMAGES)
+        flush(file)
         flush(draft / ENTRY)
+        content = content_hash(one for part in ordered for one in part.digests)
+        put_in_place(draft, folder / name_of(content))
+    return content, [facts for part in ordered for facts in part.facts]
 
 
 def read_entry(entry: Path) -> dict[str, Any]:
@@ -122,13 +139,15 @@ def _processes(workers: int, images: int) -> int:
     return 1 if images <= SMALL else workers or usable_cores()
 
 
-def _chunks(paths: Sequence[str], image_size: tuple[int, int], file: Path) -> list[Chunk]:
+def _chunks(paths: Sequence[str], image_size: tuple[int, int], file: Path, landmarks: np.ndarray | None) -> list[Chunk]:
     """The work, and the file it goes to, at its full size from the start: a full disk is noticed before decoding."""
     size = image_size[0] * image_size[1] * 3
     start = _make_empty(file, (len(paths), *image_size, 3))
+    places = [slice(first, first + CHUNK) for first in range(0, len(paths), CHUNK)]
+    points = [None if landmarks is None else landmarks[place] for place in places]
     return [
-        Chunk(first, tuple(paths[first : first + CHUNK]), image_size, str(file), start + first * size)
-        for first in range(0, len(paths), CHUNK)
+        Chunk(place.start, tuple(paths[place]), image_size, str(file), start + place.start * size, of_chunk)
+        for place, of_chunk in zip(places, points, strict=True)
     ]
 
 
@@ -146,21 +165,25 @@ def _make_empty(file: Path, shape: tuple[int, ...]) -> int:
 
 def _decode_chunk(chunk: Chunk) -> Decoded:
     """Runs in a worker. Plain writes, not a memory map: on a full disk those raise instead of killing the process."""
-    images = np.zeros((len(chunk.paths), *chunk.image_size, 3), dtype=np.uint8)
-    digests: list[str] = []
+    images = np.empty((len(chunk.paths), *chunk.image_size, 3), dtype=np.uint8)
+    digests = [UNREADABLE] * len(chunk.paths)
+    facts = [ABSENT] * len(chunk.paths)
     bad: list[Bad] = []
-    for place, path in enumerate(chunk.paths):
-        digests.append(UNREADABLE)
-        try:
-            content = read_bytes(path)
-            digests[-1] = digest(content)
-            images[place] = decode(content, chunk.image_size)
-        except BadImage as error:
-            bad.append((chunk.first + place, str(error)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, about odd files: without the file's name they help nobody
+        for place, path in enumerate(chunk.paths):
+            try:
+                content, facts[place] = read_with_facts(path)
+                digests[place] = digest(content)
+                points = None if chunk.landmarks is None else chunk.landmarks[place]
+                images[place] = decode(content, chunk.image_size, points)
+            except BadImage as error:
+                images[place] = 0
+                bad.append((chunk.first + place, str(error)))
     with Path(chunk.file).open("r+b") as stream:
         stream.seek(chunk.offset)
         stream.write(images.data)
-    return Decoded(chunk.first, tuple(digests), tuple(bad))
+    return Decoded(chunk.first, tuple(digests), tuple(facts), tuple(bad))
 
 
 def _leave_out(file: Path, rows: Sequence[int]) -> None:

@@ -28,7 +28,7 @@ from fedreid.errors import UserError
 
 VERSION = 1  # raise it when the same .mat file gives other PNG files than before
 IMAGES_OF_A_VIEW = 5
-NAME = re.compile(r"([1-9])_([0-9]{3,})_([12])_([0-9]{2})\.png", re.IGNORECASE | re.ASCII)
+NAME = re.compile(r"([1-9])_([0-9]{3})_([12])_([0-9]{2})\.png", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True)

@@ -35,22 +35,31 @@ def writing(folder: Path, what: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def draft_of(final: Path) -> Iterator[Path]:
-    """A new folder that takes the name `final` when the block ends well, and vanishes when it doesn't.
+    """A new folder that takes the name `final` when the block ends well, and vanishes when it doesn't."""
+    with draft_in(final.parent) as draft:
+        yield draft
+        put_in_place(draft, final)
 
-    Where another process was quicker, its folder stays and ours vanishes: both hold the same.
-    """
-    final.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(final.parent)
-    draft = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}.tmp")
+
+@contextlib.contextmanager
+def draft_in(folder: Path) -> Iterator[Path]:
+    """A new folder inside `folder` that vanishes at the end, unless it was put in place."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(folder)
+    draft = folder / f".{uuid.uuid4().hex}.tmp"
     draft.mkdir()
     try:
         yield draft
-        with contextlib.suppress(OSError):  # there already: a folder that isn't empty is never replaced
-            draft.rename(final)
-        if not final.is_dir():
-            draft.rename(final)  # it was something else: say what
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def put_in_place(draft: Path, final: Path) -> None:
+    """Give a draft its final name. Where another process was quicker, its folder stays: both hold the same."""
+    with contextlib.suppress(OSError):  # there already: a folder that isn't empty is never replaced
+        draft.rename(final)
+    if not final.is_dir():
+        draft.rename(final)  # it was something else: say what
 
 
 def _remove_leftovers(folder: Path) -> None:

@@ -6,7 +6,8 @@ import glob
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +16,9 @@ import numpy as np
 
 from fedreid.atomic import write_atomically
 from fedreid.data.cache import ImageCache, build_cache, open_cache
-from fedreid.data.generic_test import GenericTest
+from fedreid.data.face_images import face_test
+from fedreid.data.face_tests import FaceLists, open_lists, save_lists, sizes_of
+from fedreid.data.generic_test import FaceTest, GenericTest
 from fedreid.data.image_set import ImageSet
 from fedreid.data.locations import cache_folder
 from fedreid.data.overlap import refuse_same_folders, refuse_shared_images
@@ -23,6 +26,7 @@ from fedreid.data.partition import partition
 from fedreid.data.sources import read_source
 from fedreid.data.splits import PUBLIC, Split, client_part, generic_part, read_columns, refuse_changes, write_split
 from fedreid.data.summary import datasets, summarise
+from fedreid.data.tables import ImageTable
 from fedreid.errors import RunError, UserError
 from fedreid.scenario.schema import Scenario
 
@@ -38,7 +42,7 @@ class FederationData:
     Attributes:
         num_clients: number of clients.
         summary: counts for the report, see `fedreid.data.summary.summarise`.
-        cache_folders: where the decoded images are; a worker on another machine must see them too.
+        cache_folders: where the decoded images are, and tests' lists; a worker on another machine must see them too.
     """
 
     def __init__(self, run_dir: Path, index: dict[str, Any], caches: dict[str, np.ndarray]) -> None:
@@ -47,7 +51,7 @@ class FederationData:
         self._tables: dict[str, dict[str, np.ndarray]] = {}
         self.num_clients: int = index["clients"]
         self.summary: dict[str, Any] = index["summary"]
-        self.cache_folders: list[str] = list(index["caches"].values())
+        self.cache_folders: list[str] = [*index["caches"].values(), *index.get("tests", {}).values()]
 
     @classmethod
     def prepare(cls, scenario: Scenario, run_dir: Path, on_progress: Progress | None = None) -> FederationData:
@@ -59,16 +63,19 @@ class FederationData:
             UserError: a dataset is missing or unsuitable, or is no longer what the run started with.
         """
         caches, split = _distributed(scenario, on_progress)
-        tables = {name: cache.table for name, cache in caches.items()}
+        tests, tables = _face_tests({name: cache.table for name, cache in caches.items()}, split)
         if scenario.evaluation.personalized == "test_set":
             _refuse_untested(split)
-        index = {
+        index: dict[str, Any] = {
             "image_size": list(scenario.data.image_size),
             "clients": len(split.clients),
             "datasets": datasets(split),
             "caches": {name: str(cache.path.absolute()) for name, cache in caches.items()},
+            "tests": {name: str(save_lists(lists, cache_folder(scenario.data))) for name, lists in tests.items()},
             "summary": summarise(split, tables, {name: cache.bad_images for name, cache in caches.items()}),
         }
+        for name, lists in tests.items():
+            index["summary"]["sources"][name]["faces"] = sizes_of(lists)
         _save(split, index, run_dir)
         return cls.open(run_dir)
 
@@ -88,10 +95,20 @@ class FederationData:
         return self._images(PUBLIC, "train") if (self._folder / f"{PUBLIC}.csv").exists() else None
 
     @cached_property
-    def generic(self) -> dict[str, GenericTest]:
-        """Query and gallery of every source that has them, by the source's name."""
+    def generic(self) -> dict[str, GenericTest | FaceTest]:
+        """Query and gallery of every source that has them, or its test on faces, by the source's name."""
         parts = {name: self._generic_parts(name) for name in self._caches}
-        return {name: self._generic_test(found) for name, found in parts.items() if found}
+        faces = self._index.get("tests", {})
+        return {
+            name: self._face_test(found[0], Path(faces[name])) if name in faces else self._generic_test(found)
+            for name, found in parts.items()
+            if found
+        }
+
+    def _face_test(self, part: str, lists: Path) -> FaceTest:
+        """Images are in the order of the cache, which the lists count by."""
+        images = self._images(part, "gallery")
+        return FaceTest(images.subset(np.argsort(self._table(part)["rows"], kind="stable")), open_lists(lists))
 
     def _generic_parts(self, name: str) -> list[str]:
         if (self._folder / f"{generic_part(name)}.csv").exists():
@@ -125,7 +142,7 @@ class FederationData:
 
     def test_set(self, client: int) -> GenericTest:
         """Query and gallery of a client's dataset."""
-        return self.generic[self.dataset(client)]
+        return cast(GenericTest, self.generic[self.dataset(client)])  # nobody trains on a dataset of faces' pairs
 
     def dataset(self, client: int) -> str:
         """The name of a client's source; several are joined by "+"."""
@@ -152,6 +169,27 @@ class FederationData:
                 "use": np.array(columns["use"], dtype=str),
             }
         return self._tables[part]
+
+
+def _face_tests(tables: Mapping[str, ImageTable], split: Split) -> tuple[dict[str, FaceLists], dict[str, ImageTable]]:
+    """The tests on faces that the split has, by source, and all tables with what their notes have to say of it.
+
+    Raises:
+        UserError: partition lists leave out some images of such a test.
+    """
+    tests, noted = {}, dict(tables)
+    for name, table in tables.items():
+        rows = int((split.part(generic_part(name))["use"] == "gallery").sum())
+        if table.faces is None or not rows:
+            continue
+        if rows < len(table.frame):
+            raise UserError(
+                f"{generic_part(name)}.csv lists {rows:,} of {len(table.frame):,} images, and a test on faces needs "
+                "all of them, or none.\n  Write the lists again with `fedreid data split`."
+            )
+        tests[name], notes = face_test(table)
+        noted[name] = replace(table, notes=(*table.notes, *notes))
+    return tests, noted
 
 
 def _refuse_untested(split: Split) -> None:
@@ -183,8 +221,14 @@ def _distributed(scenario: Scenario, on_progress: Progress | None) -> tuple[dict
 
 
 def cache_paths(run_dir: Path) -> list[Path]:
-    """The folders of decoded images that a prepared run reads, for checking that a node sees them."""
-    return [Path(path) for path in _read_index(run_dir)["caches"].values()]
+    """Folders of decoded images and of tests' lists that a prepared run reads, for checking that a node sees them."""
+    return [Path(path) for path in _noted_folders(_read_index(run_dir)).values()]
+
+
+def _noted_folders(index: dict[str, Any]) -> dict[str, str]:
+    """What is kept in the cache, by what it is."""
+    caches = {f"the images of {name}": path for name, path in index["caches"].items()}
+    return caches | {f"the lists of {name}": path for name, path in index.get("tests", {}).items()}
 
 
 def _read_index(run_dir: Path) -> dict[str, Any]:
@@ -218,12 +262,13 @@ def _opened(name: str, path: Path) -> np.ndarray:
     return open_cache(path)
 
 
-def _refuse_other_content(before: list[Path], caches: dict[str, str]) -> None:
-    """A cache's folder is named after the content of the images in it, and keeps its name when it moves."""
-    for old, (name, path) in zip(before, caches.items(), strict=True):
-        if old.name != Path(path).name:
+def _refuse_other_content(before: dict[str, str], now: dict[str, str]) -> None:
+    """A folder of the cache is named after the content in it, and keeps its name when it moves."""
+    for what, path in now.items():
+        if what in before and Path(before[what]).name != Path(path).name:
+            name = what.rpartition(" ")[2]
             raise UserError(
-                f"{name}: the images of {name} have other content than when this run started, under the same names.\n"
+                f"{name}: {what} have other content than when this run started, under the same names.\n"
                 "  Put the dataset back as it was, or start a new run."
             )
 
@@ -235,7 +280,7 @@ def _save(split: Split, index: dict[str, Any], run_dir: Path) -> None:
     try:
         if (folder / INDEX).exists():
             refuse_changes(split, folder)
-            _refuse_other_content(cache_paths(run_dir), index["caches"])
+            _refuse_other_content(_noted_folders(_read_index(run_dir)), _noted_folders(index))
             write_atomically(
                 folder / INDEX, lambda file: file.write_text(text, encoding="utf-8")
             )  # caches may have moved

@@ -7,11 +7,11 @@ photos/ben/c2_0004.jpg      camera from the file name by a pattern such as c([0-
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from pathlib import Path
 
-from fedreid.data.tables import ImageTable, Row, image_table, is_image_name
+from fedreid.data.tables import ImageTable, Row, image_table
+from fedreid.data.vendor_files import folders_in, images_in
 from fedreid.errors import UserError
 
 UNKNOWN = -1
@@ -50,13 +50,12 @@ def _files(name: str, folder: Path) -> dict[str, list[str]]:
             f"{name}: there is no folder {folder}.\n"
             f"  It should hold one folder per identity. Set data.sources.{name}.path, or FEDREID_DATA, to where it is."
         )
-    with os.scandir(folder) as entries:
-        people = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+    people = folders_in(folder)
     if not people:
         raise UserError(
             f"{name}: {folder} holds no folders; expected one per identity, with that person's images in it."
         )
-    found = {person: _images(folder / person) for person in people}
+    found = {person: images_in(folder / person) for person in people}
     for person, files in found.items():
         if not files:
             raise UserError(
@@ -64,11 +63,6 @@ def _files(name: str, folder: Path) -> dict[str, list[str]]:
                 f"  Add some, or remove the folder."
             )
     return found
-
-
-def _images(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if is_image_name(entry.name))
 
 
 def _with_cameras(name: str, folder: Path, files: dict[str, list[str]], pattern: str) -> dict[str, list[Picture]]:
@@ -104,8 +98,8 @@ def _camera(file: Path, search: re.Pattern[str], key: str) -> str:
 
 
 def _numbers(cameras: set[str]) -> dict[str, int]:
-    """A number for each camera: its own if all are numbers, else its place in sorted order, from 1."""
-    if all(camera.isascii() and camera.isdigit() for camera in cameras):
+    """A number for each camera: its own if all are numbers (of 18 digits at most), else its place, from 1."""
+    if all(camera.isascii() and camera.isdigit() and len(camera) < 19 for camera in cameras):
         return {camera: int(camera) for camera in cameras}
     return {camera: place for place, camera in enumerate(sorted(cameras), start=1)}
 
@@ -117,7 +111,7 @@ def _chosen(people: dict[str, list[Picture]], share: float) -> set[str]:
     when somebody is added.
     """
     possible = [person for person, pictures in people.items() if _can_be_found(pictures)]
-    shuffled = sorted(possible, key=lambda person: hashlib.sha256(person.encode()).digest())
+    shuffled = sorted(possible, key=lambda person: hashlib.sha256(person.encode("utf-8", "surrogateescape")).digest())
     return set(shuffled[: round(share * len(people))])
 
 

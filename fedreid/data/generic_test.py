@@ -1,4 +1,4 @@
-"""People nobody trained on: queries, and the gallery in which they are looked for."""
+"""People nobody trained on: queries, and the gallery in which they are looked for; of faces, pairs or templates."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fedreid.data.face_tests import FaceLists
 from fedreid.data.image_set import ImageSet
 
 
@@ -27,3 +28,16 @@ class GenericTest:
         """Queries and gallery of one draw."""
         query, gallery = self.draws[draw]
         return self.images.subset(query), self.images.subset(gallery)
+
+
+@dataclass(frozen=True, eq=False)
+class FaceTest:
+    """A test on pairs of faces, or on templates of them, whose images are embedded once.
+
+    Attributes:
+        images: every image of it, once.
+        lists: what is compared with what, by places in `images`.
+    """
+
+    images: ImageSet
+    lists: FaceLists

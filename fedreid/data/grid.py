@@ -32,7 +32,7 @@ ONLY_PEOPLE: Counts = (125, 125)  # the gallery without distractors
 PARTITIONS, VARIABLE = "features_and_partitions.mat", "trainIdxAll"
 SPLITS = 10
 TRAINING_PEOPLE = 2  # place of their list among the fields of a partition
-NAME = re.compile(r"([0-9]+)_([0-9]+)_.+")
+NAME = re.compile(r"([0-9]{1,9})_([0-9]{1,9})_.+")
 
 
 def read_grid(

@@ -13,13 +13,13 @@ A name such as 0002_c1s1_000451_03.jpg says identity 2, camera 1 (then sequence,
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from fedreid.data.tables import ImageTable, Row, image_table, is_image_name
+from fedreid.data.tables import ImageTable, Row, image_table
+from fedreid.data.vendor_files import images_in, notes_on_lonely
 from fedreid.errors import UserError
 
 FOLDERS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
@@ -27,7 +27,7 @@ WORDS = {"train": "training", "query": "query", "gallery": "gallery"}
 PUBLISHED = {"train": (751, 12_936), "query": (750, 3_368), "gallery": (750, 15_913)}  # identities, images without junk
 NESTED = ("", "Market-1501-v15.09.15", "market1501", "market1501/Market-1501-v15.09.15")
 JUNK, DISTRACTOR = -1, 0
-NAME = re.compile(r"(-1|[0-9]+)_c([0-9]+)(?:s[0-9]+)?_.+")
+NAME = re.compile(r"(-1|[0-9]{1,9})_c([0-9]{1,9})(?:s[0-9]+)?_.+")
 
 
 def read_market1501(name: str, folder: Path, *, verify_counts: bool = True) -> ImageTable:
@@ -77,9 +77,7 @@ def _find(name: str, folder: Path) -> Path:
 
 
 def _list(folder: Path, split: str) -> list[Row]:
-    with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if is_image_name(entry.name)]
-    return [(f"{folder.name}/{file}", *_parsed(folder, file), split) for file in sorted(names)]
+    return [(f"{folder.name}/{file}", *_parsed(folder, file), split) for file in images_in(folder)]
 
 
 def _parsed(folder: Path, file: str) -> tuple[int, int]:
@@ -139,3 +137,4 @@ def _notes_on_kept(rows: dict[str, list[Row]]) -> Iterator[str]:
     people = {split: {row[1] for row in listed} for split, listed in rows.items()}
     if both := people["train"] & (people["query"] | people["gallery"]):
         yield f"{len(both):,} identities are in training and in the test: its figures flatter"
+    yield from notes_on_lonely(rows)

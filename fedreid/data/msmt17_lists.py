@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from fedreid.data.tables import Row
-from fedreid.data.vendor_files import images_in
+from fedreid.data.vendor_files import folders_in, images_in
 from fedreid.errors import UserError
 
-NAME = re.compile(r"[0-9]+_[0-9]+_([0-9]+)(?:_.*)?\.\w+", re.ASCII)
-LINE = re.compile(r"(\S.*?)\s+([0-9]+)", re.ASCII)
+NAME = re.compile(r"[0-9]+_[0-9]+_([0-9]{1,9})(?:_.*)?\.\w+", re.ASCII)
+LINE = re.compile(r"(\S.*?)\s+([0-9]{1,9})", re.ASCII)
 EXAMPLE = "0000/0000_000_01_0303morning_0008_0.jpg 0"
 
 
@@ -99,6 +98,4 @@ def _parsed(line: str, where: str) -> tuple[str, int, int]:
 
 
 def _images_under(folder: Path) -> set[str]:
-    with os.scandir(folder) as entries:
-        people = [entry.name for entry in entries if entry.is_dir()]
-    return {f"{person}/{file}" for person in people for file in images_in(folder / person)}
+    return {f"{person}/{file}" for person in folders_in(folder) for file in images_in(folder / person)}

@@ -81,7 +81,8 @@ def _refuse_unsuitable(tables: Mapping[str, ImageTable], settings: PartitionSett
         raise UserError(f"{', '.join(tables)}: expected training images in at least one source, found none")
     for name, table in tables.items():
         train = table.frame[table.frame["split"] == "train"]
-        if train.empty and not table.draws and table.frame["split"].nunique() < 2:
+        is_test = table.draws or table.faces is not None or table.frame["split"].nunique() == 2
+        if train.empty and not is_test:
             raise UserError(f"{name}: expected training images in {table.root}, found none, and no test set either")
         unknown = int((train["camera"] < 0).sum())
         if settings.by == "camera" and name != settings.public_source and unknown:
@@ -157,13 +158,16 @@ def largest_remainder(shares: np.ndarray, total: int) -> np.ndarray:
 
 
 def _generic(images: pd.DataFrame, tables: Mapping[str, ImageTable]) -> list[pd.DataFrame]:
-    """A generic test set for every source that has both queries and a gallery; one for each draw where there are."""
+    """A generic test set for every source that has both queries and a gallery; one for each draw where there are.
+
+    A test on faces has neither queries nor a gallery of single images: all of its images are listed as "gallery".
+    """
     found = []
     for name, table in tables.items():
         own = images[(images["source"] == name) & (images["split"] != "train")]
         draws = [own[["path", "source", "row"]].merge(draw, on="path") for draw in table.draws]
         for number, test in enumerate(draws or [own]):
-            if test["split"].nunique() == 2:
+            if test["split"].nunique() == 2 or table.faces is not None:
                 part = generic_part(name, number if draws else None)
                 found.append(test.assign(part=part, use=test["split"]))
     return found

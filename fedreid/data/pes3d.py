@@ -28,7 +28,7 @@ SUFFIXES = (".bmp", ".png", ".jpg")  # the vendor's, and what copies were conver
 PUBLISHED: Counts = (192, 1_011)  # identities, images
 SPLITS = 10
 NUMBERS = 999  # of the people in lists/3dpes.txt, more than there are
-NAME = re.compile(r"([0-9]+)_([0-9]+)[0-9B_]*_FRAME_[0-9]+_RGB\.\w+", re.ASCII)
+NAME = re.compile(r"([0-9]{1,9})_([0-9]{1,9})(?![0-9])[0-9B_]*_FRAME_[0-9]+_RGB\.\w+", re.ASCII)
 
 
 def read_3dpes(name: str, folder: Path, *, verify_counts: bool = True, split: int = 0) -> ImageTable:

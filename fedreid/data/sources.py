@@ -10,7 +10,10 @@ from typing import Any
 from fedreid.data import cuhk01, cuhk03, grid, ilids, ilids_vid, pes3d, prid, prid_video, viper
 from fedreid.data.cuhk02 import read_cuhk02
 from fedreid.data.duke import read_duke
+from fedreid.data.face_images import pair_images, template_images
 from fedreid.data.folder import read_folder
+from fedreid.data.ijb import read_templates
+from fedreid.data.lfw import LIST, read_pairs
 from fedreid.data.locations import cache_folder, dataset_folder
 from fedreid.data.market1501 import read_market1501
 from fedreid.data.market1501_distractors import with_distractors
@@ -24,9 +27,10 @@ from fedreid.scenario.schema import DataSettings
 from fedreid.scenario.source_schema import (
     Cuhk03Source,
     FolderSource,
+    IjbSource,
+    LfwSource,
     Market1501Source,
     Msmt17Source,
-    PublishedSource,
     Source,
     SyntheticSource,
     is_unseen,
@@ -75,8 +79,8 @@ def read_source(name: str, source: Source, settings: DataSettings) -> ImageTable
         folder, is_twin = _place(name, source, settings)
         pattern = TWINS_CAMERA if is_twin and source.camera_pattern else source.camera_pattern
         return read_folder(name, folder, camera_pattern=pattern, test_identities=source.test_identities)
-    if not isinstance(source, PublishedSource):
-        raise NotImplementedError(source.format)
+    if isinstance(source, LfwSource | IjbSource):
+        return _faces(name, source, settings)
     return _published(name, source, settings)
 
 
@@ -84,8 +88,20 @@ def _place(name: str, source: Any, settings: DataSettings) -> tuple[Path, bool]:
     """A dataset's folder, and whether it is its synthetic twin's."""
     if not settings.synthetic_twin:
         return dataset_folder(source.path, settings), False
-    position, variant = list(settings.sources).index(name), getattr(source, "version", "")
+    position = list(settings.sources).index(name)
+    variant = getattr(source, "version", getattr(source, "benchmark", ""))
     return twin_folder(name, source.format, position, cache_folder(settings), variant=variant), True
+
+
+def _faces(name: str, source: LfwSource | IjbSource, settings: DataSettings) -> ImageTable:
+    """The images of a test on faces, with its lists beside them."""
+    folder, is_twin = _place(name, source, settings)
+    verify_counts = source.verify_counts and not is_twin
+    if isinstance(source, LfwSource):
+        list_file = LIST if is_twin else source.list
+        return pair_images(read_pairs(name, folder, verify_counts=verify_counts, list_file=list_file))
+    table = read_templates(name, folder, verify_counts=verify_counts, benchmark=source.benchmark)
+    return template_images(table, align=source.align)
 
 
 def _published(name: str, source: Any, settings: DataSettings) -> ImageTable:

@@ -22,7 +22,7 @@ from fedreid.data.synthetic_cameras import camera, photograph
 from fedreid.data.synthetic_people import person
 from fedreid.data.tables import ImageTable
 from fedreid.data.workers import in_parallel, usable_cores
-from fedreid.scenario.schema import SyntheticSource
+from fedreid.scenario.source_schema import SyntheticSource
 
 VERSION = 1  # raise it when the same settings give other images than before
 FOLDER = "synthetic"

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from fedreid.data.face_lists import PairTable, TemplateTable
 from fedreid.errors import UserError
 
 SPLITS = ("train", "query", "gallery")
@@ -29,6 +31,8 @@ class ImageTable:
         notes: what a reader of the results should know about this source.
         draws: where figures are means over random halves: the query and gallery of each, frames like `frame`, whose
             images are all in `frame` (there, "gallery" only says that nobody trains on them). Empty: `frame` says all.
+        faces: a test on pairs or on templates of these images, which are all "gallery".
+        landmarks: float32 (rows, 5, 2), by which images are aligned when they are decoded; None: they aren't.
     """
 
     name: str
@@ -36,6 +40,8 @@ class ImageTable:
     frame: pd.DataFrame
     notes: tuple[str, ...] = ()
     draws: tuple[pd.DataFrame, ...] = ()
+    faces: PairTable | TemplateTable | None = None
+    landmarks: np.ndarray | None = None
 
 
 def image_table(name: str, root: Path, rows: Iterable[Row], notes: Iterable[str] = ()) -> ImageTable:

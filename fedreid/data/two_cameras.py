@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from fedreid.data.tracklets import Tracklet
-from fedreid.data.vendor_files import images_in
+from fedreid.data.vendor_files import folders_in, images_in
 from fedreid.errors import UserError
 
 
@@ -23,10 +22,8 @@ def people_in(folder: Path, pattern: re.Pattern[str], example: str) -> dict[int,
     Raises:
         UserError: a folder's name doesn't fit or says the same as another's.
     """
-    with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
     found: dict[int, str] = {}
-    for name in names:
+    for name in folders_in(folder):
         if (match := pattern.fullmatch(name)) is None:
             raise UserError(
                 f"{folder / name}: expected a folder's name like {example}.\n  Rename the folder or take it out."

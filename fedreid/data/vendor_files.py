@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,10 +85,38 @@ def refuse_split(name: str, split: int, number: int) -> None:
 
 
 def images_in(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> list[str]:
-    """Names of a folder's images, sorted; suffixes in small or capital letters. Hidden files are no images."""
-    with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries]
-    return sorted(name for name in names if name.lower().endswith(suffixes) and not name.startswith("."))
+    """Names of a folder's images, sorted; suffixes in small or capital letters. Hidden files are no images.
+
+    Raises:
+        UserError: it can't be listed.
+    """
+    return _listed(folder, lambda entry: entry.name.lower().endswith(suffixes))
+
+
+def folders_in(folder: Path) -> list[str]:
+    """Names of the folders in a folder, sorted; also of links to folders. Hidden ones are left out.
+
+    Raises:
+        UserError: it can't be listed.
+    """
+    return _listed(folder, _is_folder)
+
+
+def _listed(folder: Path, is_wanted: Callable[[os.DirEntry[str]], bool]) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if is_wanted(entry) and not entry.name.startswith("."))
+    except OSError as error:
+        raise UserError(
+            f"{folder}: can't be listed: {error.strerror or error}.\n  It should be a folder that you may read."
+        ) from None
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads back to itself
+        return False
 
 
 def count(rows: Iterable[Row]) -> Counts:
@@ -162,6 +190,11 @@ def notes_on(parts: Mapping[str, list[Row]]) -> Iterator[str]:
     people = {split: {row[1] for row in listed} for split, listed in parts.items()}
     if both := people["train"] & (people["query"] | people["gallery"]):
         yield f"{len(both):,} identities are in training and in the test: its figures flatter"
+    yield from notes_on_lonely(parts)
+
+
+def notes_on_lonely(parts: Mapping[str, list[Row]]) -> Iterator[str]:
+    """Whether queries have no match on another camera, which is all that counts where cameras are known."""
     cameras: dict[int, set[int]] = {}
     for _, identity, camera, _ in parts["gallery"]:
         cameras.setdefault(identity, set()).add(camera)

@@ -1,14 +1,17 @@
-"""Who is searched among whom: the generic test sets, and a client's own people."""
+"""Who is searched among whom, or compared with whom: the generic test sets, and a client's own people."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from math import log10
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor
 
+from fedreid.data.generic_test import FaceTest
+from fedreid.evaluation.face_scores import face_scores
 from fedreid.evaluation.open_set import generic_metrics
 from fedreid.evaluation.ranking import Ranking, rank
 
@@ -68,20 +71,35 @@ def search_metrics(
 
 
 def scores_on(
-    embed: Callable[[ImageSet], np.ndarray], test: GenericTest, scenario: Scenario, *, open_set: bool = False
+    embed: Callable[..., np.ndarray], test: GenericTest | FaceTest, scenario: Scenario, *, open_set: bool = False
 ) -> dict[str, float]:
-    """Scores of a test set as `search_metrics`; where its protocol is a mean over draws, their means.
+    """Scores of a test set as `search_metrics`; where its protocol is a mean over draws, their means. Of faces'
+    pairs and templates as `face_scores`.
 
     Args:
-        embed: images to unit features (n, d); called once.
+        embed: images to unit features (n, d), of the model's own length with `is_unit=False`; called once.
         open_set: verify and identify as well.
     """
+    if isinstance(test, FaceTest):
+        return face_scores(embed, test, scenario, open_set=open_set)
     features = embed(test.images)
     found = []
     for draw, (query, gallery) in enumerate(test.draws):
         asked, sought = test.sets(draw)
         found.append(search_metrics(features[query], asked, features[gallery], sought, scenario, open_set=open_set))
     return {name: fmean(each[name] for each in found) for name in found[0] if all(name in each for each in found)}
+
+
+def headline(metrics: Iterable[str]) -> str | None:
+    """The metric that stands for a test set: mAP, else accuracy, else TAR at the false accept rate nearest to 1e-4.
+
+    None where there is none of them: the test is too small for any rate.
+    """
+    names = set(metrics)
+    if found := next((name for name in ("mAP", "accuracy") if name in names), None):
+        return found
+    rates = sorted(name for name in names if name.startswith("TAR@FAR="))
+    return min(rates, key=lambda name: abs(log10(float(name.partition("=")[2])) + 4), default=None)
 
 
 def open_set_options(scenario: Scenario) -> dict[str, Any]:

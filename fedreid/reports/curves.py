@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -34,7 +36,7 @@ def generic(results: tuple[Generic, ...], metric: str, label: str, start: str, n
     caption = (
         f"The {names.shared} on identities that nobody trained on, after each evaluated round. Round 0 is the start."
     )
-    return Drawing(f"generic-{metric.partition('@')[0]}", "curves", f"Generic {label}", caption, figure)
+    return Drawing(f"generic-{_slug(metric)}", "curves", f"Generic {label}", caption, figure)
 
 
 def personalized(findings: Findings, start: str) -> Drawing:
@@ -85,6 +87,11 @@ def by_round(axes: Axes, label: str, floor: int = 0) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
     last = axes.dataLim.x1
     axes.set_xlim(floor - 0.3, max(last, floor + 1) + 0.3)
+
+
+def _slug(metric: str) -> str:
+    """For a file's name: TAR-FAR-1e-4."""
+    return re.sub(r"[^A-Za-z0-9-]+", "-", metric)
 
 
 def _marker(marker: str, values: pd.Series) -> str:

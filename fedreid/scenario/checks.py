@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from fedreid.scenario.pruning_checks import pruning_contradictions
 from fedreid.scenario.source_schema import is_unseen
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Contradictions(ValueError):
 
 def contradictions(scenario: Scenario) -> list[tuple[str, str]]:
     """Pairs (dotted key, what is wrong with it); empty for a scenario that can be run."""
-    checks = (_sources, _public, _clients, _method, _network, _runtime)
+    checks = (_sources, _public, _clients, _method, _network, pruning_contradictions, _runtime)
     return [found for check in checks for found in check(scenario)]
 
 
@@ -105,7 +106,7 @@ def _clients(scenario: Scenario) -> Iterator[tuple[str, str]]:
             "partition.identities_per_client",
             "= 1 leaves a client nothing to tell apart: use 0, or 2 or more, or a method with public proxies (fedfr)",
         )
-    if count and partition.by != "identity":
+    if count and partition.by not in ("identity", "lists"):
         yield "partition.identities_per_client", f"= {count} is for by = 'identity', not for by = {partition.by!r}"
     if partition.by == "lists" and not partition.lists:
         yield "partition.lists", "is empty: name the folder that `fedreid data split` wrote"

@@ -36,6 +36,12 @@ def section_of(field: FieldInfo) -> type[Settings] | None:
     return annotation if isinstance(annotation, type) and issubclass(annotation, Settings) else None
 
 
+def entry_of(field: FieldInfo) -> type[Settings] | None:
+    """The settings in each table of a list of tables, or None where a field is no such list."""
+    inner = get_args(field.annotation)[:1] if get_origin(field.annotation) is tuple else ()
+    return inner[0] if inner and isinstance(inner[0], type) and issubclass(inner[0], Settings) else None
+
+
 def model_at(path: Iterable[str], tree: Mapping[str, Any]) -> type[Settings] | None:
     """The settings that belong at a path of table names; a source's are those of the `format` it has in `tree`."""
     names = tuple(path)
@@ -44,7 +50,7 @@ def model_at(path: Iterable[str], tree: Mapping[str, Any]) -> type[Settings] | N
     model: type[Settings] | None = Scenario
     for name in names:
         field = model.model_fields.get(name) if model else None
-        model = section_of(field) if field else None
+        model = section_of(field) or entry_of(field) if field else None
     return model
 
 
@@ -96,6 +102,8 @@ def allowed(field: FieldInfo) -> str:
         return f"a whole number{_whole_range(bounds)}"
     if annotation is float:
         return f"a number{_range(bounds)}"
+    if (entry := entry_of(field)) is not None:
+        return f"a list of tables with some of {', '.join(entry.model_fields)}"
     if get_origin(annotation) is tuple:
         return _list(annotation)
     if "pattern" in bounds:
@@ -114,6 +122,8 @@ def _list(annotation: Any) -> str:
         bounds, item = _bounds(found), get_args(item)[0]
     if get_origin(item) is Literal:
         return f"a list of {', '.join(map(toml_value, get_args(item)))}, each at most once"
+    if item is int:
+        return f"a list of whole numbers{_whole_range(bounds)}"
     return f"a list of numbers{_range(bounds)}" if item is float else "a list of names"
 
 

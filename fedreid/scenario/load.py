@@ -85,6 +85,7 @@ def _mistake(entry: Mapping[str, Any], names: tuple[str, ...], tree: Tree) -> st
     if kind == "missing" and not isinstance(entry["loc"][-1], int):
         return _missing(key, allowed(field) if field else "a section")
     value = _value_at(names, tree)
+    value = entry["input"] if value is None else value  # in a list of tables
     if kind.startswith("union_tag") and isinstance(value, dict):
         return _format_problem(key, value)
     return f"{key} = {toml_value(value)} is not allowed: expected {_expected(names, field, entry)}"

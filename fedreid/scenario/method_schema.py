@@ -190,4 +190,8 @@ class FaithfulSettings(Settings):
         default=False, description="threshold over all scores of all probes, and no rank-1 condition"
     )
     raw_gallery_mean: bool = Field(default=False, description="gallery means keep their length")
+    merged_galleries: bool = Field(
+        default=False,
+        description="IJB's two galleries as one, in which every probe has its mate; threshold as with pooled_tpir",
+    )
     binned_tar: bool = Field(default=False, description="TAR from a histogram in steps of 0.001, interpolated")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from pydantic.fields import FieldInfo
 
-from fedreid.scenario.fields import FORMATS, allowed, section_of, toml_value
+from fedreid.scenario.fields import FORMATS, allowed, entry_of, section_of, toml_value
 from fedreid.scenario.schema import Scenario, Settings
 
 INTRODUCTION = """\
@@ -45,7 +45,7 @@ def reference_markdown() -> str:
 
 def _sections(title: str, model: type[Settings]) -> list[str]:
     """A section and the sections in it."""
-    inner = {name: section_of(field) for name, field in model.model_fields.items()}
+    inner = {name: section_of(field) or entry_of(field) for name, field in model.model_fields.items()}
     below = [page for name, each in inner.items() if each for page in _sections(f"{title}.{name}", each)]
     return [_section(title, model), *below]
 

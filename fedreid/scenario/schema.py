@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from fedreid.scenario.checks import Contradictions, contradictions
 from fedreid.scenario.method_schema import AdaptationSettings, FaithfulSettings, MethodSettings
+from fedreid.scenario.pruning_schema import PruningSettings
 from fedreid.scenario.settings import Name, NotNegative, Positive, PositiveFloat, Rate, Seed, Settings, Share, Weight
 from fedreid.scenario.source_schema import Source
 
@@ -257,6 +258,7 @@ class Scenario(Settings):
     faithful: FaithfulSettings = FaithfulSettings()
     federation: FederationSettings = FederationSettings()
     aggregation: AggregationSettings = AggregationSettings()
+    pruning: PruningSettings = PruningSettings()
     adaptation: AdaptationSettings = AdaptationSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     runtime: RuntimeSettings = RuntimeSettings()

@@ -163,6 +163,9 @@ class IjbSource(Settings):
     path: str = Field(description=PATH)
     verify_counts: bool = Field(default=True, description="refuse lists that aren't the published ones")
     benchmark: Literal["IJB-C", "IJB-B"] = Field(default="IJB-C", description="which one: names of its lists")
+    align: bool = Field(
+        default=True, description="turn and scale each face by its landmarks to ArcFace's template, instead of resizing"
+    )
 
 
 class FolderSource(Settings):

@@ -18,7 +18,7 @@ from flwr.serverapp.strategy import Strategy
 
 from fedreid import wire
 from fedreid.errors import RunError
-from server.strategies.running_mean import RunningMean
+from fedreid.models.running_mean import RunningMean
 
 logger = logging.getLogger(__name__)
 

@@ -20,6 +20,7 @@ from flwr.serverapp.strategy import Bulyan, FedMedian, FedTrimmedAvg, Krum, Mult
 
 from fedreid import wire
 from fedreid.errors import RunError
+from fedreid.models.running_mean import RunningMean
 from fedreid.scenario.schema import AggregationSettings
 from server.strategies.fedavg import FedAvg
 from server.strategies.flower_records import (
@@ -32,7 +33,6 @@ from server.strategies.flower_records import (
     with_result,
 )
 from server.strategies.requirements import requirements
-from server.strategies.running_mean import RunningMean
 
 logger = logging.getLogger(__name__)
 

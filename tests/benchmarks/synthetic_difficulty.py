@@ -30,7 +30,8 @@ from fedreid.data.image_set import ImageSet
 from fedreid.data.synthetic import VERSION, read_synthetic
 from fedreid.evaluation import Ranking, embed, rank
 from fedreid.models import build_backbone
-from fedreid.scenario.schema import AugmentSettings, LossSettings, ModelSettings, SyntheticSource
+from fedreid.scenario.schema import AugmentSettings, LossSettings, ModelSettings
+from fedreid.scenario.source_schema import SyntheticSource
 from fedreid.training import Classification, train_epochs, warmup_cosine
 
 log = logging.getLogger(__name__)

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,11 @@ class TestBadImages:
         with pytest.raises(UserError, match=r"0001\.png: can't be decoded"):
             build_cache(table, SIZE, tmp_path / "cache")
 
+    def test_and_leaves_them_out_of_every_draw(self, table: ImageTable, tmp_path: Path) -> None:
+        drawn = replace(table, draws=(table.frame.iloc[:3], table.frame.iloc[3:]))
+        first, second = build_cache(drawn, SIZE, tmp_path / "cache", skip_bad_images=True).table.draws
+        assert [*first["path"], *second["path"]] == [f"images/{number:04d}.png" for number in (0, 2, 3, 5)]
+
     def test_nothing_but_bad_images_is_an_error(self, tmp_path: Path) -> None:
         table = table_of(tmp_path, 1)
         (tmp_path / "images/0000.png").write_bytes(b"not an image")
@@ -247,10 +253,44 @@ def test_an_entry_that_is_gone_or_damaged_says_what_to_do(tmp_path: Path) -> Non
 
 
 def test_an_image_that_changes_while_it_is_read_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look at sizes and times, which are noted with the content, and the reading of that content."""
     table = table_of(tmp_path, 3)
-    monkeypatch.setattr("fedreid.data.cache.digest_of_file", lambda _: "0" * 64)
-    with pytest.raises(UserError, match="changed while they were read"):
-        build_cache(table, SIZE, tmp_path / "cache")
+
+    def late(*given: object, **options: object) -> object:
+        save(tmp_path / "images" / "0001.png", 99)
+        return cache_entry.build_entry(*given, **options)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr("fedreid.data.cache.build_entry", late)
+        with pytest.raises(UserError, match=f"{tmp_path}: images changed while they were read. Try again"):
+            build_cache(table, SIZE, tmp_path / "cache")
+    np.testing.assert_array_equal(build_cache(table, SIZE, tmp_path / "cache").images[1], pixels(99))
+
+
+def test_an_image_that_changes_after_it_was_read_is_read_again_the_next_time(tmp_path: Path) -> None:
+    table = table_of(tmp_path, 3)
+    build_cache(table, SIZE, tmp_path / "cache", on_progress=lambda *_: save(tmp_path / "images" / "0001.png", 99))
+    np.testing.assert_array_equal(build_cache(table, SIZE, tmp_path / "cache").images[1], pixels(99))
+
+
+def test_a_dataset_that_is_new_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By decoding: files of other sizes than any entry's can't be a copy of one."""
+    refuse_reading(monkeypatch)
+    build_cache(table_of(tmp_path / "a", 5), SIZE, tmp_path / "cache")
+    cache = build_cache(table_of(tmp_path / "b", 6), SIZE, tmp_path / "cache")
+    assert len(entries(tmp_path / "cache")) == 2
+    np.testing.assert_array_equal(cache.images[5], pixels(5))
+
+
+def test_files_of_the_same_sizes_need_not_be_a_copy(tmp_path: Path) -> None:
+    table = table_of(tmp_path / "a", 3)
+    other = table_of(tmp_path / "b", 3)
+    save(tmp_path / "b" / "images" / "0001.png", 7)
+    for root in (tmp_path / "a", tmp_path / "b"):
+        os.truncate(root / "images" / "0001.png", 4000)  # bytes after a PNG's end mean nothing
+    first, second = (build_cache(each, SIZE, tmp_path / "cache") for each in (table, other))
+    assert first.path != second.path
+    np.testing.assert_array_equal(second.images[1], pixels(7))
 
 
 def test_drafts_of_killed_runs_are_removed_after_a_day(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedreid.data.cuhk01 import person_and_camera, read_cuhk01
+from fedreid.data.layouts.cuhk01 import write_cuhk01
 from fedreid.errors import UserError
 from tests.data.vendors import in_order, rows_of
-from tests.data.vendors.cuhk01 import write_cuhk01
 
 PEOPLE = (1, 2, 40, 970, 971)
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedreid.data.cuhk02 import person_of, read_cuhk02
+from fedreid.data.layouts.cuhk02 import write_cuhk02
 from fedreid.errors import UserError
 from tests.data.pictures import rows
 from tests.data.vendors import in_order, rows_of
-from tests.data.vendors.cuhk02 import write_cuhk02
 
 PEOPLE = (3, 2, 1, 1, 2)
 

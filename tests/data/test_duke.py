@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedreid.data.duke import LAYOUT, read_duke
+from fedreid.data.layouts import Shot
+from fedreid.data.layouts.three_folders import duke_name, write_three_folders
 from fedreid.data.three_folders import identity_and_camera
 from fedreid.errors import UserError
-from tests.data.vendors import Shot, in_order, rows_of, some_shots
-from tests.data.vendors.three_folders import duke_name, write_three_folders
+from tests.data.vendors import in_order, rows_of, some_shots
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:

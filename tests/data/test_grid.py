@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedreid.data.grid import identity_and_camera, read_grid
+from fedreid.data.layouts.grid import write_grid, write_partitions
 from fedreid.errors import UserError
 from tests.data.vendors import in_order, rows_of
-from tests.data.vendors.grid import write_grid, write_partitions
 
 PEOPLE = range(1, 7)
 HALVES = [[1, 2, 3], [2, 4, 6], *[[1, 5, 6]] * 8]

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from fedreid.data import ijb
 from fedreid.data.ijb import RELEASES, counts, read_templates
+from fedreid.data.layouts.ijb import Picture, points_line, write_ijb, write_lines
 from fedreid.data.template_lists import media_of
 from fedreid.errors import UserError
-from tests.data.vendors.ijb import Picture, points_line, write_ijb, write_lines
 
 PICTURES: list[Picture] = [(1, 69), (1, 69), (1, 70), (2, 71), (3, 72), (11, 72), (12, 73), (12, 74)]
 PAIRS = [(1, 11, 1), (1, 12, 0), (3, 11, 0)]

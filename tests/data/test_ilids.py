@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedreid.data.ilids import person_and_image, read_ilids
+from fedreid.data.layouts.ilids import write_ilids
 from fedreid.errors import UserError
 from tests.data.pictures import rows
 from tests.data.vendors import in_order, rows_of
-from tests.data.vendors.ilids import write_ilids
 
 IMAGES = {1: 2, 2: 4, 3: 3, 7: 8, 119: 2}
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from fedreid.data.ilids_vid import read_ilids_vid
+from fedreid.data.layouts.ilids_vid import LIST, write_halves, write_ilids_vid
 from fedreid.data.tracklets import TrackletTable
 from fedreid.errors import UserError
-from tests.data.vendors.ilids_vid import LIST, write_halves, write_ilids_vid
 
 LENGTHS = {1: (3, 2), 2: (1, 1), 19: (2, 4), 319: (1, 2)}  # people at places 1, 2, 3 and 4
 ORDERS = [[2, 4, 1, 3], *[[3, 1, 4, 2]] * 9]

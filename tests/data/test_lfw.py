@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedreid.data.face_lists import PairTable
+from fedreid.data.layouts.lfw import Fold, list_text, write_people
 from fedreid.data.lfw import read_pairs
 from fedreid.data.pair_lists import pair_of
 from fedreid.errors import UserError
-from tests.data.vendors.lfw import Fold, list_text, write_people
 
 PEOPLE = {"Abel_Pacheco": 4, "Al-Sharaa": 2, "Zico": 3}
 FOLDS: list[Fold] = [

@@ -8,7 +8,8 @@ import pytest
 
 from fedreid.data.locations import cache_folder, data_root, dataset_folder
 from fedreid.errors import UserError
-from fedreid.scenario.schema import DataSettings, SyntheticSource
+from fedreid.scenario.schema import DataSettings
+from fedreid.scenario.source_schema import SyntheticSource
 
 
 def settings(root: str = "", cache: str = "") -> DataSettings:

@@ -133,6 +133,13 @@ def test_an_identity_in_training_and_in_the_test_is_noted(tmp_path: Path) -> Non
     )
 
 
+def test_a_query_without_another_camera_is_noted(tmp_path: Path) -> None:
+    query = ["0041_c1s1_000001_00.jpg", "0042_c1s1_000001_00.jpg"]
+    gallery = ["0041_c1s1_000002_00.jpg", "0042_c1s1_000002_00.jpg", "0042_c3s1_000002_00.jpg"]
+    notes = read_market1501("m", market(tmp_path, TRAIN, query, gallery), verify_counts=False).notes
+    assert "1 queries have no match on another camera: they don't count" in notes
+
+
 @given(
     identity=st.integers(-1, 99_999),
     camera=st.integers(1, 99),

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fedreid.data.layouts.mars import Track, write_mars, write_matlab
 from fedreid.data.mars import read_mars
 from fedreid.data.mars_lists import person_and_camera
 from fedreid.data.tracklets import TrackletTable
 from fedreid.errors import UserError
-from tests.data.vendors.mars import Track, write_mars, write_matlab
 
 TRAIN = [Track(1, 1, 2), Track(1, 2, 1), Track(5, 6, 3)]
 TEST = [Track(-1, 1, 2), Track(0, 3, 2), Track(2, 1, 2), Track(2, 2, 1), Track(2, 4, 1), Track(6, 1, 1), Track(6, 5, 2)]

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fedreid.data.layouts.cuhk03 import write_config, write_release
 from fedreid.data.matlab import load_matlab, open_matlab73
 from fedreid.errors import UserError
-from tests.data.vendors.cuhk03 import write_config, write_release
 
 OLD, NEW = "old.mat", "new.mat"
 

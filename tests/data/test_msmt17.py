@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedreid.data import msmt17
+from fedreid.data.layouts import Shot
+from fedreid.data.layouts.msmt17 import write_msmt17
 from fedreid.data.msmt17 import read_msmt17
 from fedreid.data.msmt17_lists import camera_of, path_and_identity
 from fedreid.errors import UserError
-from tests.data.vendors import Shot, in_order, rows_of, some_shots
-from tests.data.vendors.msmt17 import write_msmt17
+from tests.data.vendors import in_order, rows_of, some_shots
 
 SHOTS = some_shots(train=(0, 1, 3), test=(0, 2))  # both count from 0
 VALIDATION = [Shot(0, 15, 7, "val"), Shot(3, 2, 8, "val")]

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedreid.data.decoding import decode
+from fedreid.data.layouts.pes3d import write_3dpes
 from fedreid.data.pes3d import person_and_view, read_3dpes
 from fedreid.errors import UserError
 from tests.data.pictures import HEIGHT, WIDTH, pixels, rows
 from tests.data.vendors import in_order, paint, rows_of
-from tests.data.vendors.pes3d import write_3dpes
 
 VIEWS = {1: (1, 2), 5: (3,), 9: (1, 2, 3), 100: (2, 3, 7, 8), 101: (1, 4)}
 IMAGES = {(person, view): 1 + (person + view) % 3 for person, views in VIEWS.items() for view in views}

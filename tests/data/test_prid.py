@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fedreid.data.layouts.prid import write_prid
 from fedreid.data.prid import person_of, read_prid
 from fedreid.errors import UserError
 from tests.data.vendors import in_order, rows_of
-from tests.data.vendors.prid import write_prid
 
 BOTH = [1, 2, 3, 50, 200]
 FIRST, SECOND = [*BOTH, 201, 385], [*BOTH, 201, 300, 749]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from fedreid.data.layouts.ilids_vid import write_halves
+from fedreid.data.layouts.prid import write_prid_json, write_prid_video
 from fedreid.data.prid_video import read_prid_video
 from fedreid.data.tracklets import TrackletTable
 from fedreid.errors import UserError
-from tests.data.vendors.ilids_vid import write_halves
-from tests.data.vendors.prid import write_prid_json, write_prid_video
 
 ENOUGH = [1, 3, 4, 200]
 LENGTHS = {1: (27, 30), 2: (26, 90), 3: (40, 27), 4: (27, 27), 200: (28, 27), 201: (30, 30), 385: (30, 0), 749: (0, 30)}

@@ -9,7 +9,8 @@ import pytest
 from fedreid.data.sources import read_source
 from fedreid.data.tables import image_table, is_image_name
 from fedreid.errors import UserError
-from fedreid.scenario.schema import DataSettings, FolderSource, Market1501Source, Source, SyntheticSource
+from fedreid.scenario.schema import DataSettings
+from fedreid.scenario.source_schema import FolderSource, Market1501Source, Source, SyntheticSource
 from tests.data.pictures import market, save
 
 

@@ -19,7 +19,7 @@ from fedreid.data.synthetic_figure import Figure
 from fedreid.data.synthetic_people import Person, habits, person
 from fedreid.data.tables import ImageTable
 from fedreid.errors import RunError
-from fedreid.scenario.schema import SyntheticSource
+from fedreid.scenario.source_schema import SyntheticSource
 
 
 def source(**settings: int) -> SyntheticSource:

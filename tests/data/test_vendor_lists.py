@@ -10,9 +10,9 @@ import pytest
 
 from fedreid.data import cuhk01, ilids, pes3d, prid
 from fedreid.data.draws import LISTS
+from fedreid.data.layouts.mars import write_matlab
 from fedreid.data.vendor_lists import half_in_matlab
 from fedreid.errors import UserError
-from tests.data.vendors.mars import write_matlab
 
 NUMBERS = {"ilids": ilids.NUMBERS, "prid": prid.ON_BOTH, "cuhk01": cuhk01.NUMBERS, "3dpes": pes3d.NUMBERS}
 

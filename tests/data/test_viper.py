@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedreid.data.decoding import decode
+from fedreid.data.layouts.viper import write_viper
 from fedreid.data.viper import person_of, read_viper
 from fedreid.errors import UserError
 from tests.data.pictures import HEIGHT, WIDTH, pixels
 from tests.data.vendors import in_order, paint, rows_of
-from tests.data.vendors.viper import write_viper
 
 PEOPLE = (0, 1, 3, 40, 872, 873)
 

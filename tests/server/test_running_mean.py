@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedreid.models.flat import FlatArrays, Layout
-from server.strategies.running_mean import BLOCK, RunningMean
+from fedreid.models.running_mean import BLOCK, RunningMean
 
 
 def mean_of(models: list[dict[str, np.ndarray]], weights: list[float]) -> dict[str, np.ndarray]:

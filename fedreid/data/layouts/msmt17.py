@@ -22,6 +22,7 @@ def write_msmt17(root: Path, shots: Iterable[Shot], version: str = "V1", put: Pu
     """
     lists: dict[str, list[str]] = {"train": [], "val": [], "query": [], "gallery": []}
     rows = []
+    root.mkdir(parents=True, exist_ok=True)
     for shot in shots:
         folder = FOLDERS[version][shot.use in TEST]
         file = f"{shot.identity:04d}_{shot.number:03d}_{shot.camera:02d}_0303{HALF_DAYS[shot.camera % 3]}_0008_0.jpg"

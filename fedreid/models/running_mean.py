@@ -46,6 +46,10 @@ class RunningMean:
             _add_scaled(self._sums[name], array, weight)
         self.total += weight
 
+    def sums(self) -> Mapping[str, np.ndarray]:
+        """sum(w_i * x_i) in float64, not a copy: another `add` changes it."""
+        return self._sums if self._layout is None else FlatArrays(self._layout, self._sums[BLOCK_OF_ALL])
+
     def mean(self) -> Mapping[str, np.ndarray]:
         """The mean so far, in the models' own types.
 

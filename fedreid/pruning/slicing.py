@@ -1,0 +1,107 @@
+"""A sub-network's tensors: cut out of the full network's, and written back to their places.
+
+A slice by a map is, bit for bit, what physical removal of the other channels leaves. Keys and order of the state dict
+stay those of the full network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fedreid.pruning.maps import Indices, TensorMap
+
+Values = TypeVar("Values", Tensor, np.ndarray)
+
+
+def slice_state(state: Mapping[str, Values], tensors: TensorMap) -> dict[str, Values]:
+    """The sub-network's state dict: copies, never views; keys that the map doesn't know are copied whole.
+
+    Args:
+        state: of the full network, tensors or arrays.
+        tensors: `tensor_map` of the sub-network.
+
+    Raises:
+        ValueError: a tensor too small for its indices.
+    """
+    return {key: sliced(values, *tensors.get(key, (None, None)), key=key) for key, values in state.items()}
+
+
+def sliced(values: Values, rows: Indices, columns: Indices, *, key: str = "tensor") -> Values:
+    """Copies of these rows and, of them, these columns; None: all. A channels-last tensor stays channels last.
+
+    Raises:
+        ValueError: there are fewer rows or columns.
+    """
+    for dimension, ids in enumerate((rows, columns)):
+        if ids is not None and (values.ndim <= dimension or ids[-1] >= values.shape[dimension]):
+            raise ValueError(f"{key}: shape {tuple(values.shape)} is too small for index {ids[-1]} "
+                             f"in dimension {dimension}")  # fmt: skip
+    if isinstance(values, np.ndarray):
+        return _sliced_array(values, rows, columns)
+    return _sliced_tensor(values, rows, columns)
+
+
+def scatter_state(full: Mapping[str, Values], small: Mapping[str, Values], tensors: TensorMap) -> dict[str, Values]:
+    """The full state dict with the sub-network's values where it has some: the outer product of rows and columns.
+
+    Args:
+        full: unchanged; its other values are in the result bit for bit.
+        small: of the sub-network; a key that it lacks stays as it is.
+
+    Raises:
+        ValueError: a key that the full network lacks, or a tensor of another shape than the map says.
+    """
+    if unknown := [key for key in small if key not in full]:
+        raise ValueError(f"the full network has no {', '.join(unknown)}")
+    result = {key: _copy(values) for key, values in full.items()}
+    for key, values in small.items():
+        scatter(result[key], values, *tensors.get(key, (None, None)), key=key)
+    return result
+
+
+def scatter(full: Values, small: Values, rows: Indices, columns: Indices, *, key: str = "tensor") -> None:
+    """Write a slice back to where it was cut out, in place.
+
+    Raises:
+        ValueError: the slice hasn't the shape of these rows and columns.
+    """
+    shape = list(full.shape)
+    for dimension, ids in enumerate((rows, columns)):
+        if ids is not None:
+            shape[dimension] = len(ids)
+    if tuple(shape) != tuple(small.shape):
+        raise ValueError(f"{key}: expected a slice of shape {tuple(shape)}, found {tuple(small.shape)}")
+    full[places(rows, columns)] = small  # type: ignore[index, assignment]
+
+
+def places(rows: Indices, columns: Indices) -> tuple[object, ...]:
+    """What to write in square brackets for these rows and columns of a tensor or an array; None: all."""
+    if columns is None:
+        return (...,) if rows is None else (rows,)
+    return (slice(None), columns) if rows is None else np.ix_(rows, columns)
+
+
+def _sliced_tensor(values: Tensor, rows: Indices, columns: Indices) -> Tensor:
+    is_channels_last = values.dim() == 4 and values.is_contiguous(memory_format=torch.channels_last)
+    result = values
+    for dimension, ids in enumerate((rows, columns)):
+        if ids is not None:
+            result = result.index_select(dimension, torch.from_numpy(ids).to(values.device))
+    result = result.clone() if result is values else result
+    return result.contiguous(memory_format=torch.channels_last) if is_channels_last else result
+
+
+def _sliced_array(values: np.ndarray, rows: Indices, columns: Indices) -> np.ndarray:
+    """Twice `take`: half the time of `np.ix_`."""
+    result = values if rows is None else values.take(rows, axis=0)
+    result = result if columns is None else result.take(columns, axis=1)
+    return result.copy() if result is values else result
+
+
+def _copy(values: Values) -> Values:
+    return values.copy() if isinstance(values, np.ndarray) else values.detach().clone()

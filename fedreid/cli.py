@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -91,10 +92,18 @@ def show(scenario: ScenarioFile, overrides: Overrides = []) -> None:  # noqa: B0
 def _finish(result: RunResult) -> None:
     console = Console(soft_wrap=True, highlight=False)
     for key, value in result.final.items():
-        if key.endswith(("/mAP", "/rank1")):
+        if _is_told(key, result.final):
             console.print(f"{key:<40} {value:6.2f} %")
     console.print(f"run folder: {result.run_dir}")
     console.print(f"report:     {result.report}")
+
+
+def _is_told(key: str, final: Mapping[str, float]) -> bool:
+    """Rankings and accuracies; of templates of faces, which have neither, verification."""
+    test, _, metric = key.rpartition("/")
+    if metric in ("mAP", "rank1", "accuracy"):
+        return True
+    return metric.startswith("TAR@FAR=") and not {f"{test}/mAP", f"{test}/accuracy"} & final.keys()
 
 
 def main(arguments: list[str] | None = None) -> None:

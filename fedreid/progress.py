@@ -97,7 +97,7 @@ class PlainProgress(Progress):
             parts = [f"round {round}/{tally.rounds}", clients, *failed, f"loss {tally.loss:.3f}"]
         else:
             parts = ["start"]
-        parts += [f"{label(key)} {value:.1f}" for key, value in metrics.items() if key.endswith("/mAP")]
+        parts += [f"{label(key)} {value:.1f}" for key, value in metrics.items() if "/" in key]
         if was_round:
             parts += [f"{tally.rate:,.0f} img/s", f"left {duration(tally.seconds_left())}"]
         self._line("  ".join(parts))
@@ -117,8 +117,8 @@ class PlainProgress(Progress):
 def label(key: str) -> str:
     """ "generic/market1501/mAP" as "mAP market1501", "personalized/market1501/mAP" as "own mAP market1501"."""
     scope, _, rest = key.partition("/")
-    dataset = rest.rpartition("/")[0]
-    return f"own mAP {dataset}" if scope == "personalized" else f"mAP {dataset}"
+    dataset, _, metric = rest.rpartition("/")
+    return f"own {metric} {dataset}" if scope == "personalized" else f"{metric} {dataset}"
 
 
 class LiveProgress(Progress):

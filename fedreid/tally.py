@@ -55,7 +55,7 @@ class Tally:
         if self.in_round:
             self.seconds = [*self.seconds, seconds][-ROUNDS_REMEMBERED:]
         self.round, self.in_round, self.stage_name = round, False, ""
-        evaluated = {key: value for key, value in metrics.items() if key.endswith("/mAP")}
+        evaluated = {key: value for key, value in metrics.items() if "/" in key}
         changes = {key: value - self.latest[key] for key, value in evaluated.items() if key in self.latest}
         self.change = self.change | changes  # new objects: the view may be walking through the old ones
         self.latest = self.latest | evaluated

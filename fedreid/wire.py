@@ -38,11 +38,12 @@ SHARES_PRIVATE_PROXIES = "shares-private-proxies"
 HARD_NEGATIVES = ("hard_negatives", "hard_negative_identities", "hard_negative_share")
 RANKING_METRICS = ("mAP", "rank1", "rank5", "rank10", "mINP", "queries", "skipped")
 LOCAL_MODEL = "local_model:"  # prefix of scores of Theta_i where the personalized model is [Theta_i, Pi_i]
+ACCURACY = "accuracy"  # of pairs of faces
 OPEN_SET_COUNTS = ("genuine_pairs", "impostor_pairs", "mated_probes", "non_mated_probes")
 OPEN_SET_PREFIXES = ("TAR@FAR=", "TPIR@FPIR=")
 # Every scalar a client may report. A name that isn't here doesn't leave, whatever a method puts into its reply.
 ALLOWED_METRICS = frozenset(
-    {NUM_EXAMPLES, CLIENT, WEIGHT, "loss", "accuracy", "steps", "images", "seconds", "evaluation-seconds"}
+    {NUM_EXAMPLES, CLIENT, WEIGHT, "loss", ACCURACY, "steps", "images", "seconds", "evaluation-seconds"}
     | {*HARD_NEGATIVES, *RANKING_METRICS, *OPEN_SET_COUNTS}
 )
 MOST_REASON = 500  # characters of an error that travel
@@ -258,7 +259,7 @@ def _is_allowed(key: str) -> bool:
     name = key[prefix.end() :] if prefix else key
     if prefix and prefix[0] == "generic:":
         name = name.partition(":")[0]
-    return name in {*RANKING_METRICS, *OPEN_SET_COUNTS} or name.startswith(OPEN_SET_PREFIXES)
+    return name in {*RANKING_METRICS, ACCURACY, *OPEN_SET_COUNTS} or name.startswith(OPEN_SET_PREFIXES)
 
 
 def _check_proxies(record: object) -> None:

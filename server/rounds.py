@@ -13,6 +13,7 @@ from flwr.serverapp import Grid
 
 from fedreid import run_folder, wire
 from fedreid.errors import ClientError, RunError
+from fedreid.evaluation.protocols import headline
 from fedreid.progress import Progress
 from server.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
 from server.evaluation import GlobalModel
@@ -208,7 +209,8 @@ class Federation:
         scores = self.model.evaluate(wire.to_arrays(arrays), open_set=self._is_open_set(server_round))
         for dataset, metrics in scores.items():
             self.records.ranking(server_round, "generic", metrics, dataset=dataset)
-        return {f"generic/{dataset}/mAP": metrics["mAP"] for dataset, metrics in scores.items()}
+        found = {dataset: (headline(metrics), metrics) for dataset, metrics in scores.items()}
+        return {f"generic/{dataset}/{name}": metrics[name] for dataset, (name, metrics) in found.items() if name}
 
     def _forget_public_features(self) -> None:
         shutil.rmtree(self.run_dir / run_folder.PUBLIC_FEATURES, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -56,7 +55,7 @@ def face_test(table: ImageTable) -> tuple[FaceLists, tuple[str, ...]]:
     raise ValueError(f"{table.name}: expected a table of pairs or templates, found one without either")
 
 
-def _pair_test(table: PairTable, paths: Sequence[str]) -> tuple[PairTest, tuple[str, ...]]:
+def _pair_test(table: PairTable, paths: list[str]) -> tuple[PairTest, tuple[str, ...]]:
     place = {path: row for row, path in enumerate(paths)}
     row = np.array([place.get(path, -1) for path in table.images], dtype=np.int32)
     pairs = table.pairs
@@ -73,7 +72,7 @@ def _pair_test(table: PairTable, paths: Sequence[str]) -> tuple[PairTest, tuple[
     return found, _notes({"pairs": (kept.sum(), len(kept))})
 
 
-def _template_test(table: TemplateTable, paths: Sequence[str]) -> tuple[TemplateTest, tuple[str, ...]]:
+def _template_test(table: TemplateTable, paths: list[str]) -> tuple[TemplateTest, tuple[str, ...]]:
     images = table.images.set_index("path").loc[paths]
     names, template = np.unique(images["template"].to_numpy(), return_inverse=True)
     videos, video = np.unique(images["media"].to_numpy(), return_inverse=True)

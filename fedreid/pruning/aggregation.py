@@ -11,31 +11,35 @@ HeteroFL (Diao, Ding and Tarokh, ICLR 2021), FjORD (Horvath et al., NeurIPS 2021
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from fedreid.models.flat import FlatArrays
 from fedreid.models.running_mean import RunningMean
 from fedreid.models.sharing import STATISTICS
-from fedreid.pruning.maps import TensorMap
+from fedreid.pruning.maps import Indices, TensorMap
 from fedreid.pruning.slicing import places
 
+WHOLE = (None, None)
 MOST_SUMS = 8  # tiers whose sums are kept apart until the end: with a map for each client, memory mustn't grow with them
 
 
 class CoverageMean:
-    """Folds slices in as they come, in float64: one sum for each tier, and in the end one for the full network.
+    """Folds slices in as they come, in float64: one sum for each tier, put in its places at the end.
 
-    Clients of one tier have the same places, so they are added up as slices and put in their places together.
+    Clients of one tier have the same places, so they are added up as slices, which costs what FedAvg's sum costs.
 
     Args:
         previous: the full network's arrays, by name; what no slice has stays as it is here.
         maps: by tier, which rows and columns of each array its slices are.
         pools_statistics: running variances are pooled with what the means say (`pooled`), not averaged.
 
-    Raises:
-        KeyError: from `add`, a tier that `maps` lacks.
+    Attributes:
+        tier_statistics: by tier, its own running statistics, where they are pooled; after `mean`.
+        coverage: by name, the sum of the weights of the clients that have each place, in a shape that spreads to the
+            array's; after `mean`.
     """
 
     def __init__(
@@ -43,80 +47,87 @@ class CoverageMean:
     ) -> None:
         self.previous, self.maps, self.pools_statistics = previous, maps, pools_statistics
         self.tier_statistics: dict[str, dict[str, np.ndarray]] = {}
+        self.coverage: dict[str, np.ndarray] = {}
         self._open: dict[str, _Slices] = {}
-        self._numerators: Mapping[str, np.ndarray] | None = None
-        self._weights: dict[str, np.ndarray] = {}
+        self._closed: _Placed | None = None
 
     def add(self, arrays: Mapping[str, np.ndarray], weight: float, tier: str) -> None:
         """Fold one client's slice in.
 
         Raises:
+            KeyError: a tier that has no map.
             ValueError: a weight that isn't positive, names that the full network lacks, or other shapes than the map's.
         """
         if tier not in self._open:
             self._check(arrays, tier)
-            while len(self._open) >= MOST_SUMS:
+            if len(self._open) >= MOST_SUMS:
                 self._close(next(iter(self._open)))
             self._open[tier] = _Slices()
         self._open[tier].add(arrays, weight, pools_statistics=self.pools_statistics)
 
     def mean(self) -> Mapping[str, np.ndarray]:
-        """The full network so far, in the types of `previous`; laid out in one block if that is.
+        """The full network, in the types of `previous`, and laid out in one block if that is. Ends the sums.
 
         Raises:
             ValueError: nothing was added.
         """
-        for tier in list(self._open):
-            self._close(tier)
-        if self._numerators is None:
+        if not self._open and self._closed is None:
             raise ValueError("no slice was added")
-        result = _empty_like(self.previous)
-        for name, before in self.previous.items():
-            weights = self._weights[name]
+        parts = [(self.maps[tier], self._sums(tier), slices.total) for tier, slices in self._open.items()]
+        self._open.clear()
+        if self._closed is not None:
+            parts.insert(0, ({}, self._closed.sums, 0.0))
+        result, means, scratch = _copy(self.previous), dict[str, np.ndarray](), _Scratch(self.previous)
+        for name, target in result.items():
+            pieces = [(tensors.get(name, WHOLE), sums[name], total) for tensors, sums, total in parts]
+            weights = np.zeros(_weight_shape(target.shape)) if self._closed is None else self._closed.weights[name]
+            for indices, _, total in pieces:
+                weights[places(*indices)] += total
+            self.coverage[name] = weights
+            value = _place(pieces, scratch.like(target))
             is_covered = weights > 0
-            value = self._numerators[name]
             np.divide(value, weights if is_covered.all() else np.where(is_covered, weights, 1.0), out=value)
-            if self.pools_statistics and name.endswith(STATISTICS[1]):
-                _subtract_square(value, self._numerators.get(_mean_of(name)))
-            result[name][...] = value
-            if not is_covered.all():
-                np.copyto(result[name], before, where=~is_covered)
-        self._numerators = None
+            if self.pools_statistics:
+                _subtract_square(name, value, means)
+            np.copyto(target, value, where=True if is_covered.all() else is_covered, casting="same_kind")
         return result
 
-    @property
-    def coverage(self) -> dict[str, np.ndarray]:
-        """By name, the sum of the weights of the clients that have each place, in a shape that spreads to the array's.
-
-        Complete after `mean`.
-        """
-        return self._weights
-
     def _check(self, arrays: Mapping[str, np.ndarray], tier: str) -> None:
+        if tier in self.tier_statistics:
+            raise ValueError(f"tier {tier} was closed: at most {MOST_SUMS} tiers may be mixed")
         if odd := arrays.keys() ^ self.previous.keys():
             raise ValueError(f"a slice of tier {tier} has other arrays than the full network: {sorted(odd)}")
         for name, array in arrays.items():
-            shape = slice_shape(self.previous[name].shape, self.maps[tier].get(name, (None, None)))
+            shape = slice_shape(self.previous[name].shape, self.maps[tier].get(name, WHOLE))
             if array.shape != shape:
                 raise ValueError(f"tier {tier}, array {name}: expected a slice of shape {shape}, found {array.shape}")
 
+    def _sums(self, tier: str) -> Mapping[str, np.ndarray]:
+        """An open tier's sums; what they say of its statistics is noted."""
+        slices = self._open[tier]
+        sums = slices.sums()
+        self.tier_statistics[tier] = slices.statistics(self.previous) if self.pools_statistics else {}
+        return sums
+
     def _close(self, tier: str) -> None:
-        """Put a tier's sums in their places, and forget them."""
-        slices, tensors = self._open.pop(tier), self.maps[tier]
-        sums, total = slices.sums(), slices.total
-        if self.pools_statistics:
-            self.tier_statistics[tier] = slices.statistics(self.previous)
-        if self._numerators is None:
-            self._numerators = _zeros_like(self.previous)
-            self._weights = {name: np.zeros(_weight_shape(array.shape)) for name, array in self.previous.items()}
-        if not tensors and _add_block(self._numerators, sums):
-            for weights in self._weights.values():
-                weights += total
-            return
+        """Put a tier's sums in their places already, and forget them."""
+        self._closed = self._closed or _Placed(self.previous)
+        self._closed.add(self._sums(tier), self._open[tier].total, self.maps[tier])
+        del self._open[tier]
+
+
+class _Placed:
+    """Sums and weights of the full network."""
+
+    def __init__(self, like: Mapping[str, np.ndarray]) -> None:
+        self.sums = {name: np.zeros(array.shape) for name, array in like.items()}
+        self.weights = {name: np.zeros(_weight_shape(array.shape)) for name, array in like.items()}
+
+    def add(self, sums: Mapping[str, np.ndarray], total: float, tensors: TensorMap) -> None:
         for name, values in sums.items():
-            where = places(*tensors.get(name, (None, None)))
-            _add_at(self._numerators[name], values, tensors.get(name, (None, None)))
-            self._weights[name][where] += total
+            where = places(*tensors.get(name, WHOLE))
+            add_at(self.sums[name], values, *tensors.get(name, WHOLE))
+            self.weights[name][where] += total
 
 
 class _Slices:
@@ -154,9 +165,9 @@ class _Slices:
         """The tier's pooled running statistics, after `sums`."""
         sums = self.mean.sums()
         found = {name: sums[name] / self.total for name in sums if name.endswith(STATISTICS)}
-        for name in found:
-            if name.endswith(STATISTICS[1]):
-                _subtract_square(found[name], found.get(_mean_of(name)))
+        means: dict[str, np.ndarray] = {}
+        for name, value in found.items():
+            _subtract_square(name, value, means)
         return {name: values.astype(like[name].dtype) for name, values in found.items()}
 
 
@@ -184,10 +195,13 @@ def _mean_of(variance: str) -> str:
     return variance.removesuffix(STATISTICS[1]) + STATISTICS[0]
 
 
-def _subtract_square(moments: np.ndarray, means: np.ndarray | None) -> None:
-    """Second moments -> variances, in place; rounding must not make one negative."""
-    if means is not None:
-        np.maximum(moments - np.square(means), 0, out=moments)
+def _subtract_square(name: str, value: np.ndarray, means: dict[str, np.ndarray]) -> None:
+    """Second moments -> variances, in place. A mean comes before its variance, as in a state dict."""
+    if name.endswith(STATISTICS[0]):
+        means[name] = value.copy()
+    elif name.endswith(STATISTICS[1]) and _mean_of(name) in means:
+        value -= np.square(means[_mean_of(name)])
+        np.maximum(value, 0, out=value)  # rounding must not make one negative
 
 
 def _weight_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -195,31 +209,60 @@ def _weight_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(size if dimension < 2 else 1 for dimension, size in enumerate(shape))
 
 
-def _zeros_like(arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-    """float64, in the same places of one block if there is one."""
+def _copy(arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
     if isinstance(arrays, FlatArrays):
-        return FlatArrays(arrays.layout, np.zeros(arrays.block.shape, np.float64))
-    return {name: np.zeros(array.shape, np.float64) for name, array in arrays.items()}
+        return FlatArrays(arrays.layout, arrays.block.copy())
+    return {name: array.copy() for name, array in arrays.items()}
 
 
-def _empty_like(arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-    if isinstance(arrays, FlatArrays):
-        return FlatArrays(arrays.layout, np.zeros_like(arrays.block))
-    return {name: np.empty_like(array) for name, array in arrays.items()}
+def _place(pieces: Sequence[tuple[Any, np.ndarray, float]], scratch: np.ndarray) -> np.ndarray:
+    """The sum of slices, each in its places, as one array: in the first one's memory if that is whole, else in scratch.
+
+    Args:
+        pieces: (rows and columns, values, weight).
+        scratch: of the whole array's shape; its content is lost.
+    """
+    indices, value, _ = pieces[0]
+    if indices == WHOLE:
+        pieces = pieces[1:]
+    else:
+        value = scratch
+        value.fill(0)
+    for indices, values, _ in pieces:
+        add_at(value, values, *indices)
+    return value
 
 
-def _add_block(target: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]) -> bool:
-    """Whole networks in one block of memory each are one addition; False if they aren't."""
-    if not (isinstance(target, FlatArrays) and isinstance(values, FlatArrays) and target.layout == values.layout):
-        return False
-    np.add(target.block, values.block, out=target.block)
-    return True
+def add_at(target: np.ndarray, values: np.ndarray, rows: Indices, columns: Indices) -> None:
+    """target[rows, columns] += values, in place.
+
+    Columns are spread out with zeros between them, so that whole rows are added: four times as quick as an index for
+    each value, if both lie alike in memory.
+    """
+    axes = memory_axes(target)
+    target, values = target.transpose(axes), values.transpose(axes)
+    if columns is not None:
+        axis = axes.index(1)
+        source = np.full(target.shape[axis], len(columns))
+        source[columns] = np.arange(len(columns))
+        shape = list(values.shape)
+        shape[axis] = 1
+        values = np.concatenate([values, np.zeros(shape)], axis).take(source, axis)
+    target[(slice(None),) * axes.index(0) + (slice(None) if rows is None else rows,) if axes else ...] += values
 
 
-def _add_at(target: np.ndarray, values: np.ndarray, indices: tuple[np.ndarray | None, np.ndarray | None]) -> None:
-    """target[rows, columns] += values, whatever way both lie in memory."""
-    rows, columns = indices
-    if rows is None and columns is None:
-        target += values
-        return
-    target[places(rows, columns)] += values
+def memory_axes(array: np.ndarray) -> list[int]:
+    """The array's axes as they lie in memory, the one with the longest steps first: channels may come last."""
+    return sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
+
+
+class _Scratch:
+    """Memory for one array after the other, laid out as they are."""
+
+    def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self._block = np.empty(max((array.size for array in arrays.values()), default=0))
+
+    def like(self, array: np.ndarray) -> np.ndarray:
+        axes = memory_axes(array)
+        flat = self._block[: array.size].reshape([array.shape[axis] for axis in axes])
+        return flat.transpose(np.argsort(axes)) if axes else flat

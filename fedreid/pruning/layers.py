@@ -15,7 +15,7 @@ from torch import nn
 
 from fedreid.pruning.channel_group import ChannelGroup
 from fedreid.pruning.layer import COUNTED, Layer, record_of
-from fedreid.pruning.trace import Trace
+from fedreid.pruning.trace import IMAGES, Trace
 
 
 def layers_of(
@@ -35,7 +35,7 @@ def layers_of(
     trace = Trace({module: name for name, module in counted.items()})
     left_out = [model.get_submodule(name) for name in without]
     with trace.following(left_out), evaluating(model):
-        _pass(model, (1, colours, *image_size), trace)
+        _pass(model, (IMAGES, colours, *image_size), trace)
     used = {layer.name for layer in trace.layers}
     idle = [record_of(name, module) for name, module in counted.items() if name not in used]
     return (*trace.layers_with_activations(), *(replace(idler, input_size=(0,), output_size=(0,)) for idler in idle))
@@ -89,7 +89,7 @@ def resized(layers: Sequence[Layer], groups: Sequence[ChannelGroup], widths: Map
 
 
 def _pass(model: nn.Module, shape: tuple[int, ...], trace: Trace) -> None:
-    """Send an image without values through a copy of the model without values."""
+    """Send images without values through a copy of the model without values."""
     values = {name: torch.empty_like(tensor, device="meta") for name, tensor in model.named_buffers()}
     for name, parameter in model.named_parameters():
         values[name] = torch.empty_like(parameter, device="meta", requires_grad=True)

@@ -6,15 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
+import torch
 from torch import Tensor, nn
 
 from fedreid.pruning.layer import Layer, record_of
 
 WORD = 4  # bytes of a value
+IMAGES = 2  # in the pass: of a single one, a map of one place counts as contiguous in every order, and isn't copied
 
 
 class Trace:
-    """Takes notes during a pass of one image.
+    """Takes notes during a pass of `IMAGES` images.
 
     Args:
         names: of the layers to record.
@@ -74,7 +76,9 @@ class Trace:
             layers[number] = _with_kept(layers[number], side, tensor)
         return tuple(layers)
 
-    def _record(self, module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
+    def _record(self, module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        if output.dim() == 4:  # as with values; without, convolutions give another order, and layers copy it
+            output = output.contiguous(memory_format=torch.channels_last)
         name, feature_map = self.names[module], arguments[0]
         self.layers.append(
             replace(
@@ -85,6 +89,7 @@ class Trace:
             )
         )
         self._feature_maps.append((feature_map, output))
+        return output
 
     def _pause(self, is_paused: bool) -> None:
         self._is_paused = is_paused
@@ -92,7 +97,7 @@ class Trace:
 
 def _with_kept(layer: Layer, side: str, tensor: Tensor) -> Layer:
     channels = {"kept_inputs": layer.inputs, "kept_outputs": layer.outputs, "kept_besides": 1}[side]
-    values = tensor.numel() * tensor.element_size() // WORD
+    values = tensor.numel() * tensor.element_size() // (WORD * IMAGES)
     return replace(layer, **{side: getattr(layer, side) + values // channels})  # type: ignore[arg-type]
 
 

@@ -277,7 +277,7 @@ def test_refuses_a_training_that_diverged():
 
 def test_refuses_a_group_without_batchnorm():
     group = ChannelGroup("plain", 12, ("0",), ("3",))
-    with pytest.raises(ValueError, match="reads BatchNorms, and plain has none"):
+    with pytest.raises(UserError, match="reads BatchNorms, and there is none in plain"):
         LossImpacts(trained_chain(), [group])
 
 

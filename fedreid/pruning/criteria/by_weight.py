@@ -8,6 +8,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from fedreid.errors import UserError
 from fedreid.pruning.criteria.bn_scale import bn_scale
 from fedreid.pruning.criteria.fpgm import fpgm
 from fedreid.pruning.criteria.l1 import l1
@@ -39,8 +40,8 @@ def weight_scores(
             reproduces chapter 5 of the dissertation, or else by its first producer.
 
     Raises:
-        ValueError: an unknown criterion or reduction, a root that doesn't produce its group, or `bn_scale` of a group
-            without BatchNorm.
+        UserError: `bn_scale` of a group without BatchNorm.
+        ValueError: an unknown criterion or reduction, or a root that doesn't produce its group.
     """
     if reduction not in get_args(Reduction):
         raise ValueError(f"reduction must be one of {', '.join(get_args(Reduction))}; found {reduction}")
@@ -78,7 +79,7 @@ def _relative(scores: Tensor) -> Tensor:
 
 def _scale_of(model: nn.Module, group: ChannelGroup) -> Tensor:
     if not group.batchnorms:
-        raise ValueError(f"bn_scale needs a BatchNorm, and group {group.name} has none")
+        raise UserError(f"the criterion bn_scale reads BatchNorms, and there is none in {group.name}.")
     return torch.stack([bn_scale(_weight(model, layer)) for layer in group.batchnorms]).mean(0)
 
 

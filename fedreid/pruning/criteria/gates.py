@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
 
+from fedreid.errors import UserError
 from fedreid.pruning.criteria.taylor_batchnorm import GroupMode, RunningMean, gate_gradient, group_impact
 from fedreid.pruning.groups import ChannelGroup
 
@@ -26,8 +27,8 @@ class LossImpacts:
         decay: of the running mean.
 
     Raises:
-        ValueError: a group without BatchNorm, which this criterion can't judge; or "shared_gate" where a group of
-            several layers isn't made of blocks.
+        UserError: a group without BatchNorm, which this criterion can't judge.
+        ValueError: "shared_gate" where a group of several layers isn't made of blocks.
     """
 
     def __init__(
@@ -40,7 +41,9 @@ class LossImpacts:
     ) -> None:
         without = [group.name for group in groups if not group.batchnorms]
         if without:
-            raise ValueError(f"this criterion reads BatchNorms, and {', '.join(without)} has none: use another one")
+            raise UserError(
+                f"this criterion reads BatchNorms, and there is none in {', '.join(without)}: take another."
+            )
         self.mode = mode
         self._layers = {group.name: [_norm(model, layer) for layer in group.batchnorms] for group in groups}
         shared = [group for group in groups if mode == "shared_gate" and len(group.batchnorms) > 1]
@@ -109,7 +112,9 @@ def blocks_of(group: ChannelGroup) -> tuple[str, ...]:
     inside = [layer.split(".downsample")[0] for layer in group.producers if layer.count(".") >= 2]
     blocks = dict.fromkeys(".".join(layer.split(".")[:2]) for layer in inside)
     if not blocks:
-        raise ValueError(f"shared_gate: group {group.name} is no output of residual blocks: {_listed(group.producers)}")
+        raise ValueError(
+            f"shared_gate: group {group.name} is no output of residual blocks: {', '.join(group.producers)}"
+        )
     return tuple(blocks)
 
 
@@ -125,7 +130,3 @@ def _norm(model: nn.Module, layer: str) -> nn.Module:
     if not (isinstance(norm.weight, Tensor) and isinstance(norm.bias, Tensor)):
         raise ValueError(f"layer {layer} has no scale and shift to read")
     return norm
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)

@@ -1,8 +1,11 @@
 """When channels go: schedules that turn a network, a criterion and a target into a small network, a map and a log."""
 
-from fedreid.pruning.schedules.caie import CaieOptions, caie_loop, loss_impacts
+from fedreid.pruning.schedules.caie import caie_loop
+from fedreid.pruning.schedules.caie_scoring import CaieOptions, loss_impacts
 from fedreid.pruning.schedules.consumption import Consumption, is_met
-from fedreid.pruning.schedules.cpo import CpoOptions, cpo
+from fedreid.pruning.schedules.cpo import cpo
+from fedreid.pruning.schedules.cpo_search import CpoOptions
+from fedreid.pruning.schedules.descent import descend
 from fedreid.pruning.schedules.iterative import iterative
 from fedreid.pruning.schedules.one_shot import one_shot
 from fedreid.pruning.schedules.play_and_prune import play_and_prune
@@ -22,6 +25,7 @@ __all__ = [
     "ToleranceController",
     "caie_loop",
     "cpo",
+    "descend",
     "is_met",
     "iterative",
     "loss_impacts",

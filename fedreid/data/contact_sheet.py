@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from fedreid.data.decoding import BadImage, decode, read_bytes
-from fedreid.data.market1501 import DISTRACTOR
+from fedreid.data.formats.market1501 import DISTRACTOR
 from fedreid.data.tables import ImageTable
 
 PAPER, INK, FAINT = (255, 255, 255), (32, 34, 40), (130, 134, 142)

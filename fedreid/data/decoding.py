@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from fedreid.data.alignment import aligned
+from fedreid.data.faces.alignment import aligned
 
 VERSION = 1  # raise it when the same file gives other pixels than before: older caches are then left alone
 UNREADABLE = "unreadable"
@@ -87,7 +87,7 @@ def decode(content: bytes, image_size: tuple[int, int], landmarks: np.ndarray | 
     Args:
         content: of a file in any format that Pillow reads; grey, palette, CMYK, 16 bit and turned (EXIF) images too.
         image_size: height and width to resize to, in pixels; the proportions may change, as is usual in re-ID.
-        landmarks: (5, 2), of a face: the image is aligned by them (`fedreid.data.alignment`) instead of resized.
+        landmarks: (5, 2), of a face: the image is aligned by them (`fedreid.data.faces.alignment`) instead of resized.
 
     Returns:
         uint8 (height, width, 3), red first.

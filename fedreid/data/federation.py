@@ -16,8 +16,8 @@ import numpy as np
 
 from fedreid.atomic import write_atomically
 from fedreid.data.cache import ImageCache, build_cache, open_cache
-from fedreid.data.face_images import face_test
-from fedreid.data.face_tests import FaceLists, open_lists, save_lists, sizes_of
+from fedreid.data.faces.face_images import face_test
+from fedreid.data.faces.face_tests import FaceLists, open_lists, save_lists, sizes_of
 from fedreid.data.generic_test import FaceTest, GenericTest
 from fedreid.data.image_set import ImageSet
 from fedreid.data.locations import cache_folder

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fedreid.data.face_tests import FaceLists
+from fedreid.data.faces.face_tests import FaceLists
 from fedreid.data.image_set import ImageSet
 
 

@@ -7,22 +7,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fedreid.data import cuhk01, cuhk03, grid, ilids, ilids_vid, pes3d, prid, prid_video, viper
-from fedreid.data.cuhk02 import read_cuhk02
-from fedreid.data.duke import read_duke
-from fedreid.data.face_images import pair_images, template_images
-from fedreid.data.folder import read_folder
-from fedreid.data.ijb import read_templates
-from fedreid.data.lfw import LIST, read_pairs
+from fedreid.data.faces.face_images import pair_images, template_images
+from fedreid.data.formats import cuhk01, cuhk03, grid, ilids, ilids_vid, pes3d, prid, prid_video, viper
+from fedreid.data.formats.cuhk02 import read_cuhk02
+from fedreid.data.formats.duke import read_duke
+from fedreid.data.formats.folder import read_folder
+from fedreid.data.formats.ijb import read_templates
+from fedreid.data.formats.lfw import LIST, read_pairs
+from fedreid.data.formats.market1501 import read_market1501
+from fedreid.data.formats.market1501_distractors import with_distractors
+from fedreid.data.formats.mars import read_mars
+from fedreid.data.formats.msmt17 import read_msmt17
+from fedreid.data.formats.tracklets import TrackletTable, images_of
 from fedreid.data.locations import cache_folder, dataset_folder
-from fedreid.data.market1501 import read_market1501
-from fedreid.data.market1501_distractors import with_distractors
-from fedreid.data.mars import read_mars
-from fedreid.data.msmt17 import read_msmt17
-from fedreid.data.synth import twin_folder
-from fedreid.data.synthetic import read_synthetic
+from fedreid.data.synthetic.source import read_synthetic
+from fedreid.data.synthetic.writing import twin_folder
 from fedreid.data.tables import ImageTable, drawn_table, test_table
-from fedreid.data.tracklets import TrackletTable, images_of
 from fedreid.scenario.schema import DataSettings
 from fedreid.scenario.source_schema import (
     Cuhk03Source,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fedreid.data.face_lists import PairTable, TemplateTable
+from fedreid.data.formats.face_lists import PairTable, TemplateTable
 from fedreid.errors import UserError
 
 SPLITS = ("train", "query", "gallery")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedreid.data.face_tests import PairTest, TemplateTest
+from fedreid.data.faces.face_tests import PairTest, TemplateTest
 from fedreid.evaluation.face_templates import template_features, template_identification
 from fedreid.evaluation.face_verification import fold_accuracy, listed_scores, listed_verification
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fedreid.data.face_tests import TemplateTest
+from fedreid.data.faces.face_tests import TemplateTest
 from fedreid.evaluation.cosines import RESOLUTION
 from fedreid.evaluation.identification import Mode, ProbeScores, pooled_thresholds, split_own
 from fedreid.evaluation.open_set import identification_metrics

@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 
-from fedreid.data import cuhk03_classic, grid, ilids_vid, prid_video
-from fedreid.data.cuhk01 import read_cuhk01
-from fedreid.data.cuhk02 import CAMERAS, PAIRS, read_cuhk02
-from fedreid.data.cuhk03_folders import read_cuhk03_folders
-from fedreid.data.duke import read_duke
-from fedreid.data.ilids import read_ilids
-from fedreid.data.market1501 import read_market1501
-from fedreid.data.market1501_distractors import distractor_rows
-from fedreid.data.pes3d import read_3dpes
-from fedreid.data.prid import read_prid
+from fedreid.data.formats import cuhk03_classic, grid, ilids_vid, prid_video
+from fedreid.data.formats.cuhk01 import read_cuhk01
+from fedreid.data.formats.cuhk02 import CAMERAS, PAIRS, read_cuhk02
+from fedreid.data.formats.cuhk03_folders import read_cuhk03_folders
+from fedreid.data.formats.duke import read_duke
+from fedreid.data.formats.ilids import read_ilids
+from fedreid.data.formats.market1501 import read_market1501
+from fedreid.data.formats.market1501_distractors import distractor_rows
+from fedreid.data.formats.pes3d import read_3dpes
+from fedreid.data.formats.prid import read_prid
+from fedreid.data.formats.viper import read_viper
 from fedreid.data.tables import ImageTable
-from fedreid.data.viper import read_viper
 
 
 def three_folders(root: Path, names: Callable[[int, int], str]) -> None:

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from fedreid.data.cache import ImageCache, build_cache
-from fedreid.data.folder import read_folder
+from fedreid.data.formats.folder import read_folder
 from fedreid.data.tables import ImageTable, image_table
 from fedreid.errors import UserError
 from tests.data.pictures import HEIGHT, WIDTH, pixels, save

@@ -8,9 +8,9 @@ from typing import Any, get_args
 import pytest
 from pydantic import TypeAdapter
 
-from fedreid.data import synth
 from fedreid.data.sources import SPLITS, read_source
-from fedreid.data.synth import LayoutSize, write_layout
+from fedreid.data.synthetic import writing as synth
+from fedreid.data.synthetic.writing import LayoutSize, write_layout
 from fedreid.data.tables import ImageTable
 from fedreid.errors import UserError
 from fedreid.scenario.schema import DataSettings

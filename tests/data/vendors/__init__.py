@@ -1,11 +1,11 @@
-"""What tests of readers share: pictures and shots for `fedreid.data.layouts`, and a table's rows as tuples."""
+"""What tests of readers share: pictures and shots for the layouts, and a table's rows as tuples."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from fedreid.data.layouts import Shot
+from fedreid.data.synthetic.layouts import Shot
 from fedreid.data.tables import SPLITS, ImageTable, Row
 from tests.data.pictures import save
 

@@ -1,0 +1,1 @@
+"""Tests of faces: lists of pairs and templates beside their images, and alignment by landmarks."""

@@ -13,23 +13,28 @@ from fedreid.reports.findings import Findings, Generic
 from fedreid.reports.names import Names
 
 MANY = 10  # clients from which a band leaves out the extremes
-DASHES = {"start": (0, (5, 3)), "alone": (0, (1, 2))}
+MANY_SETS = 4  # test sets from which level lines would hide the curves: the overview has their numbers
+DASHES = {"start": (0, (5, 3)), "alone": (0, (1, 2)), "again": (0, (6, 2))}
 
 
 def generic(results: tuple[Generic, ...], metric: str, label: str, start: str, names: Names) -> Drawing:
     """The shared model by round, and as level lines what it is compared with."""
     figure, axes = blank()
     for place, result in enumerate(results):
-        colour, marker = SERIES[place % len(SERIES)], MARKERS[place % len(MARKERS)]
+        colour, marker = SERIES[place % len(SERIES)], MARKERS[(place + place // len(SERIES)) % len(MARKERS)]
         values = result.rounds[metric].dropna()
-        axes.plot(values.index, values, color=colour, marker=_marker(marker, values), label=result.dataset)
-        if result.start is not None and metric in result.start:
+        again = DASHES["again"] if place >= len(SERIES) else "-"  # a colour's second curve
+        axes.plot(
+            values.index, values, color=colour, marker=_marker(marker, values), linestyle=again, label=result.dataset
+        )
+        if len(results) < MANY_SETS and result.start is not None and metric in result.start:
             axes.axhline(result.start[metric], color=colour, linewidth=1.2, linestyle=DASHES["start"])
-        if result.alone is not None and metric in result.alone:
+        if len(results) < MANY_SETS and result.alone is not None and metric in result.alone:
             axes.axhline(result.alone[metric], color=colour, linewidth=1.2, linestyle=DASHES["alone"])
-    if any(result.start is not None for result in results):
+    few = results if len(results) < MANY_SETS else ()
+    if any(result.start is not None for result in few):
         axes.plot([], [], color=MUTED, linewidth=1.2, linestyle=DASHES["start"], label=start)
-    if any(result.alone is not None for result in results):
+    if any(result.alone is not None for result in few):
         axes.plot([], [], color=MUTED, linewidth=1.2, linestyle=DASHES["alone"], label="alone, mean")
     by_round(axes, f"{label} (%)")
     legend(axes)
@@ -50,7 +55,8 @@ def personalized(findings: Findings, start: str) -> Drawing:
             axes.axhline(level, color=MUTED, linewidth=1.2, linestyle=DASHES[column], label=f"{name}, mean")
     by_round(axes, "mAP (%)", floor=1)
     legend(axes)
-    caption = f"{names.subject} on held-out images of {names.people}: mean and {words}."
+    asked = "its dataset's test set" if names.on_test_set else f"held-out images of {names.people}"
+    caption = f"{names.subject} on {asked}: mean and {words}."
     return Drawing("personalized-mAP", "curves", "Personalized mAP", caption, figure)
 
 

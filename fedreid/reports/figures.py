@@ -80,7 +80,7 @@ def _each_client(findings: Findings, start: str) -> Drawing:
     axes.set_yticks(rows, [f"client {client}" for client in clients.index])
     axes.set_ylim(-0.7, len(clients) - 0.3)
     axes.grid(axis="y", visible=False)
-    axes.set_xlabel("mAP on its own people (%)")
+    axes.set_xlabel(f"mAP on {findings.names.its} (%)")
     legend(axes, columns=2)
     against = "training alone" if findings.against == "alone" else "the start"
     names = findings.names
@@ -97,7 +97,7 @@ def _gains(findings: Findings, start: str) -> Drawing:
     axes.hist(better, bins=edges, color=SERIES[0], label="better")
     axes.hist(worse, bins=edges, color=SERIES[1], label="worse")
     axes.axvline(0, color=INK, linewidth=1)
-    axes.set_xlabel("difference in mAP on its own people (points)")
+    axes.set_xlabel(f"difference in mAP on {findings.names.its} (points)")
     axes.set_ylabel("clients")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     legend(axes)

@@ -31,7 +31,7 @@ def _blocks(content: Content, drawings: Sequence[Drawing]) -> Iterator[str]:
     generic = f"The {content.names.shared}, on people nobody trained on"
     yield from _section(generic, content.generic, "generic", drawings)
     clients = [*content.models, *content.clients, *content.open_set]
-    yield from _section("Each client, on its own people", clients, "clients", drawings)
+    yield from _section(f"Each client, on {content.names.its}", clients, "clients", drawings)
     yield from (_list(lines) for lines in (content.client_notes,) if lines)
     yield from _section("Hard negatives", content.public, "public", drawings)
     yield from (_list(lines) for lines in (content.public_notes,) if lines)

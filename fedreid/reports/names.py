@@ -22,6 +22,7 @@ class Names:
         loss: what the training loss is made of.
         has_branch: a personalized branch stands behind the own model.
         is_federation: clients learn from each other without showing each other images.
+        on_test_set: a client's own model is asked about its dataset's test set, not about its own people.
     """
 
     method: str
@@ -37,6 +38,17 @@ class Names:
     loss: str = "CosFace loss"
     has_branch: bool = False
     is_federation: bool = True
+    on_test_set: bool = False
+
+    @property
+    def its(self) -> str:
+        """What one client's own model is asked about."""
+        return "its dataset's test set" if self.on_test_set else "its own people"
+
+    @property
+    def theirs(self) -> str:
+        """What all clients' own models are asked about."""
+        return "the test sets of the clients' datasets" if self.on_test_set else "the clients' own people"
 
     @property
     def title(self) -> str:
@@ -56,6 +68,10 @@ class Names:
 
 def names_of(scenario: Scenario) -> Names:
     """The words for what this scenario trains."""
+    return replace(_names(scenario), on_test_set=scenario.evaluation.personalized == "test_set")
+
+
+def _names(scenario: Scenario) -> Names:
     method, title = scenario.method, METHODS[scenario.method.name].title
     names = Names(title, loss=_loss(scenario))
     if method.has("branch"):

@@ -22,6 +22,7 @@ from fedreid.reports.protocol_words import (
     RECALIBRATED,
     SHARED_PEOPLE,
     STRANGERS,
+    TEST_SET,
 )  # fmt: skip
 from fedreid.reports.words import start_name
 
@@ -54,6 +55,8 @@ def protocol(run: RunFolder, findings: Findings) -> list[tuple[str, str]]:
 
 
 def _personalized(run: RunFolder, names: Names) -> str:
+    if names.on_test_set:
+        return TEST_SET.format(subject=names.subject)
     percent = 100 * run.scenario.partition.held_out
     return PERSONALIZED.format(subject=names.subject, people=names.people, percent=percent)
 

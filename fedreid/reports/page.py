@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -20,6 +21,7 @@ from fedreid.reports.loading import RunFolder
 from fedreid.reports.models_table import models_table
 from fedreid.reports.names import Names
 from fedreid.reports.numbers import clock, count, is_missing, percent, points, size
+from fedreid.reports.overview import MANY, overview
 
 HERE = Path(__file__).parent
 
@@ -79,7 +81,7 @@ def content_of(run: RunFolder, findings: Findings) -> Content:
         summary=words.summary(run, findings),
         tiles=key_figures(run, findings),
         setup=notes.setup(run, names),
-        generic=[table for result in findings.generic for table in _generic(run, result, start, names)],
+        generic=_all_generic(run, findings, start),
         models=[table for table in (models_table(run, findings),) if table],
         clients=tables.client_tables(findings, start) if len(findings.clients) else [],
         open_set=[table for table in (open_set.client_table(findings),) if table],
@@ -100,6 +102,12 @@ def content_of(run: RunFolder, findings: Findings) -> Content:
     )
 
 
+def _all_generic(run: RunFolder, findings: Findings, start: str) -> list[tables.Table]:
+    found = [table for result in findings.generic for table in _generic(run, result, start, findings.names)]
+    first = overview(run, findings, start)
+    return found if first is None else [first, *(replace(table, is_folded=True) for table in found)]
+
+
 def _generic(run: RunFolder, result: Generic, start: str, names: Names) -> list[tables.Table]:
     if not result.is_ranked:
         return [faces.faces_table(result, start, names.outcome, run.scenario)]
@@ -115,8 +123,8 @@ def _trains_on_public(run: RunFolder) -> bool:
 def key_figures(run: RunFolder, findings: Findings) -> list[Tile]:
     """The figures that a reader looks for first."""
     start = words.start_name(run)
-    tiles = []
-    for result in findings.generic[:2]:
+    tiles = _mean_tile(findings, start)
+    for result in findings.generic[:2] if len(findings.generic) < MANY else ():
         for metric, name in words.key_metrics(result).items():
             final, before = result.final.get(metric), (result.start or {}).get(metric)
             is_changed = result.last_round and not is_missing(final) and not is_missing(before)
@@ -145,6 +153,18 @@ def key_figures(run: RunFolder, findings: Findings) -> list[Tile]:
         value, unit = clock(timing["total_seconds"])
         tiles.append(Tile("Wall time", value, unit, f"{count(speed)} images/s" if speed else ""))
     return tiles
+
+
+def _mean_tile(findings: Findings, start: str) -> list[Tile]:
+    """Many test sets have one tile."""
+    ranked = [result for result in findings.generic if result.is_ranked and not is_missing(result.final.get("mAP"))]
+    if len(findings.generic) < MANY or not ranked:
+        return []
+    final = fmean(result.final["mAP"] for result in ranked)
+    before = [result.start["mAP"] for result in ranked if result.start and not is_missing(result.start.get("mAP"))]
+    change = final - fmean(before) if len(before) == len(ranked) else None
+    detail = f"{points(change)} vs {start}" if change is not None else ""
+    return [Tile(f"Generic mAP · mean of {len(ranked)} test sets", percent(final), "%", detail, _tone(change))]
 
 
 def _tone(change: float | None) -> str:

@@ -37,6 +37,10 @@ PERSONALIZED = (
     "image is a query against all others, under the same rules; where a client's images come from one camera only, "
     "just the query is left out. In means over clients every client has the same weight."
 )
+TEST_SET = (
+    "{subject} ranks the gallery of the client's dataset for each query, as in generic evaluation: people whom nobody "
+    "trained on, on the cameras that the client knows. In means over clients every client has the same weight."
+)
 OPEN_SET = (
     "TAR@FAR, verification: of the pairs of one person (genuine pairs), the share that is accepted at the score that "
     "accepts no more than the given share of the pairs of two people (impostor pairs). TPIR@FPIR, identification: of "

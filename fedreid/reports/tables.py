@@ -149,5 +149,10 @@ def _client_note(findings: Findings, scores: Iterable[str]) -> str:
     names = findings.names
     if "final" not in scores:
         return ""
-    note = f"In percent, on held-out images of the client's own people. {names.over_column}: {names.when}."
+    images = (
+        "query and gallery of the client's dataset"
+        if names.on_test_set
+        else "held-out images of the client's own people"
+    )
+    note = f"In percent, on {images}. {names.over_column}: {names.when}."
     return note + " Shared model: the final one, as the server keeps it." * ("shared" in scores)

@@ -10,6 +10,7 @@ from fedreid.reports.methods import STRATEGIES, epochs
 from fedreid.reports.names import Names, capitalised
 from fedreid.reports.numbers import is_missing, percent, plural, points
 from fedreid.reports.open_set import IDENTIFICATION, heading, rates_among
+from fedreid.reports.overview import MANY, sentences
 from fedreid.scenario.source_schema import is_unseen
 
 SAME = 0.05  # a difference that one decimal shows as 0.0
@@ -25,6 +26,8 @@ def summary(run: RunFolder, findings: Findings) -> list[str]:
     """The report's first words, a paragraph for each question: what was run, how general, how personal."""
     nothing = "No dataset has query and gallery images, so nothing can be said about people nobody trained on."
     generic = [_generic(run, result, findings.names) for result in findings.generic] or [[nothing]]
+    if len(generic) >= MANY and (together := sentences(run, findings, start_name(run))):
+        generic = [together]
     paragraphs = [[_what(run, findings)], *generic, _personalized(run, findings)]
     return [" ".join(sentences).replace(" %", "\u00a0%") for sentences in paragraphs if sentences]
 
@@ -139,10 +142,11 @@ def _own(clients: pd.DataFrame, names: Names) -> str:
     level = f"{percent(clients['final'].mean())} %"
     if names.own == names.shared:
         average = " on average" if len(clients) > 1 else ""
-        return f"On the clients' own people, {names.owns} reaches {level} mAP{average}"
+        return f"On {names.theirs}, {names.owns} reaches {level} mAP{average}"
     if len(clients) == 1:
-        return f"The client's {names.own} reaches {level} mAP on its own people"
-    return f"On their own people, {names.owns} reach {level} mAP on average"
+        return f"The client's {names.own} reaches {level} mAP on {names.its}"
+    theirs = "the test sets of their datasets" if names.on_test_set else "their own people"
+    return f"On {theirs}, {names.owns} reach {level} mAP on average"
 
 
 def _other_models(findings: Findings, clients: pd.DataFrame) -> str:

@@ -7,6 +7,7 @@ import time
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
+from clients.channel_scores import channel_scores
 from clients.client import Client
 from clients.evaluation import generic_metrics, personalized_metrics
 from clients.methods import ADAPTATIONS, METHODS
@@ -28,6 +29,13 @@ def identify(message: Message, context: Context) -> Message:
     return wire.reply(message, {wire.CLIENT: client_index(context)})
 
 
+@app.query("channel_scores")
+def score_channels(message: Message, context: Context) -> Message:
+    """What the client's images say about each channel of the starting model, before the first round."""
+    client, _ = _open(message, context)
+    return wire.reply(message, {wire.NUM_EXAMPLES: len(client.images)}, channel_scores=channel_scores(client))
+
+
 @app.train()
 def train(message: Message, context: Context) -> Message:
     """One local round: receive, train, evaluate on the client's own people if asked, keep the private state."""
@@ -40,7 +48,8 @@ def train(message: Message, context: Context) -> Message:
     if config[wire.EVALUATE]:
         metrics |= _timed_evaluation(client, open_set=bool(config.get(wire.OPEN_SET)))
     private.save(client.round, client.state | client.workspace.private)
-    return wire.reply(message, metrics, update, private_proxies=client.sent_proxies)
+    sub_network = {key: config[key] for key in (wire.TIER, wire.MAP, wire.ROUND)} if wire.TIER in config else None
+    return wire.reply(message, metrics, update, private_proxies=client.sent_proxies, sub_network=sub_network)
 
 
 @app.train("local_only")
@@ -95,6 +104,8 @@ def _open(message: Message, context: Context) -> tuple[Client, PrivateState]:
     config = wire.config_of(message)
     space: Workspace = workspace(str(config[wire.RUN_DIR]))
     index, server_round = client_index(context), int(config[wire.ROUND])
+    if wire.TIER in config:
+        space = space.in_tier(int(config[wire.TIER]), server_round, str(config[wire.MAP]))
     private = PrivateState(space.run_dir, index, keep=space.scenario.runtime.keep_checkpoints)
     state, received = private.load(server_round), wire.arrays_of(message)
     model = space.receive(received, state)

@@ -101,7 +101,7 @@ class Client:
 
         if self.workspace.private:  # this client's model isn't everybody's
             return [self.embed(public)]
-        pieces, use = row_parts(len(public)), shared_features.TRAINING
+        pieces, use = row_parts(len(public)), shared_features.TRAINING + self.workspace.kind
         return SharedFeatures(self.workspace.run_dir, self.round, use, pieces, rows).parts()
 
     def embed(self, images: ImageSet, model: nn.Module | None = None, *, is_unit: bool = True) -> np.ndarray:

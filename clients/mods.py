@@ -21,6 +21,12 @@ def allow_list(message: Message, context: Context, call_next: ClientAppCallable)
     """Refuse to send what must not leave, before it leaves: real deployments have no grid of ours to check it."""
     answer = call_next(message, context)
     wire.check_reply(message, answer)
+    if not answer.has_error() and wire.CHANNEL_SCORES in answer.content:
+        run_dir = str(wire.config_of(message)[wire.RUN_DIR])
+        if not workspace(run_dir).scenario.pruning.asks_clients:  # the client's own scenario must say so
+            raise wire.PrivacyError(
+                "a client's scores of channels must not leave it: pruning.scores doesn't ask for them"
+            )
     if not answer.has_error() and wire.PRIVATE_PROXIES in answer.content:
         run_dir = str(wire.config_of(message)[wire.RUN_DIR])
         method = workspace(run_dir).scenario.method.name

@@ -34,7 +34,7 @@ def stranger_features(client: Client, *, as_received: bool = False) -> np.ndarra
 
 
 def is_everybodys(client: Client) -> bool:
-    """A model as received is the same for all clients, unless layers or BatchNorm of theirs are in it."""
+    """A model as received is the same for all clients of a tier, unless layers or BatchNorm of theirs are in it."""
     return not client.workspace.private
 
 
@@ -69,7 +69,11 @@ def _public(client: Client, is_shared: bool) -> np.ndarray:
         return _embed(client, public)
     pieces = row_parts(len(public), client.settings.evaluation.batch_size)
     shared = SharedFeatures(
-        client.workspace.run_dir, client.round, EVALUATION, pieces, lambda rows: _embed(client, public.subset(rows))
+        client.workspace.run_dir,
+        client.round,
+        EVALUATION + client.workspace.kind,
+        pieces,
+        lambda rows: _embed(client, public.subset(rows)),
     )
     return np.concatenate(shared.parts())
 
@@ -80,7 +84,7 @@ def _chosen_from_everybody(client: Client, known: np.ndarray, held_out: list[Ima
     shared = SharedFeatures(
         client.workspace.run_dir,
         client.round,
-        EVALUATION,
+        EVALUATION + client.workspace.kind,
         pieces,
         lambda group: np.concatenate([_embed(client, held_out[other]) for other in group]),
     )

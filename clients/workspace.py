@@ -5,6 +5,7 @@ Simulating a thousand clients means overwriting one model's weights a thousand t
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -17,12 +18,16 @@ from torch import Tensor, nn
 from fedreid import run_folder, wire
 from fedreid.data.federation import FederationData
 from fedreid.data.image_set import ImageSet
-from fedreid.errors import UserError
+from fedreid.errors import RunError, UserError
 from fedreid.models import build_backbone
 from fedreid.models.flat import flattened
 from fedreid.models.sharing import load_tensors, private_names, shared_tensors
+from fedreid.pruning import groups_of, slice_state, sub_network, tensor_map
+from fedreid.pruning.tiers import Tiers
 from fedreid.scenario import Scenario, load_scenario
 from fedreid.training.device import choose_device
+
+MOST_TIERS = 8  # parts of the network that a process keeps resident
 
 
 class Workspace:
@@ -40,6 +45,28 @@ class Workspace:
         self.data = FederationData.open(run_dir)
         self.device, self.bf16 = choose_device(self.scenario.runtime)
         self._others: dict[str, nn.Module] = {}
+        self._tiers: OrderedDict[int, TierWorkspace] = OrderedDict()
+
+    @property
+    def kind(self) -> str:
+        """Tells apart what clients of different tiers make of the same images."""
+        return ""
+
+    def in_tier(self, place: int, server_round: int, digest: str) -> TierWorkspace:
+        """The workspace of a part of the network; the parts that were used last stay resident.
+
+        Raises:
+            RunError: the server's map of it is not the one in the run folder.
+        """
+        tiers = Tiers.load(self.run_dir) if not self._tiers else next(iter(self._tiers.values())).tiers
+        if tiers is None or tiers.map_in(place, server_round).digest != digest:
+            raise RunError(f"the server sent a slice by map {digest[:12]}, which is not tier {place} of {self.run_dir}")
+        if place not in self._tiers:
+            if len(self._tiers) >= MOST_TIERS:
+                self._tiers.popitem(last=False)
+            self._tiers[place] = TierWorkspace(self, tiers, place)
+        self._tiers.move_to_end(place)
+        return self._tiers[place]
 
     @cached_property
     def model(self) -> nn.Module:
@@ -124,6 +151,48 @@ class Workspace:
         if self.public_proxies and self.scenario.faithful.freeze_public_proxies:
             self.public_proxies[wire.PUBLIC_PROXIES].data.copy_(self.first_public_proxies)
         return self.model
+
+
+class TierWorkspace(Workspace):
+    """A workspace whose backbone is a part of the network; images and settings are those of the whole one's.
+
+    Args:
+        place: of the tier.
+    """
+
+    def __init__(self, whole: Workspace, tiers: Tiers, place: int) -> None:
+        self.whole, self.tiers, self.place = whole, tiers, place
+        self.run_dir, self.scenario, self.data = whole.run_dir, whole.scenario, whole.data
+        self.device, self.bf16 = whole.device, whole.bf16
+        self.channel_map = tiers.tiers[place].channel_map
+        self._others = {}
+
+    @property
+    def kind(self) -> str:
+        return f"-tier-{self.tiers.tiers[self.place].name}"
+
+    @cached_property
+    def start(self) -> dict[str, Tensor]:
+        """The part of the backbone's first state."""
+        groups = groups_of(self.whole.new_backbone(0), frozen=())
+        return slice_state(self.whole.start, tensor_map(groups, self.channel_map))
+
+    @property
+    def public(self) -> ImageSet:  # type: ignore[override]
+        return self.whole.public
+
+    @property
+    def held_out(self) -> list[ImageSet]:  # type: ignore[override]
+        return self.whole.held_out
+
+    def new_backbone(self, seed: int) -> nn.Module:
+        """One of this tier's size, with random weights, on the CPU."""
+        return sub_network(
+            self.scenario.model,
+            self.channel_map,
+            image_size=self.scenario.data.image_size,
+            generator=torch.Generator().manual_seed(seed),
+        )
 
 
 @lru_cache(maxsize=1)

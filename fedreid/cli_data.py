@@ -74,6 +74,6 @@ def _source_of(scenario: Path, source: str, overrides: list[str]) -> ImageTable:
 
 
 def _dataset(path: Path, format: str | None, camera_pattern: str) -> ImageTable:
-    from fedreid.data.check import images_at
+    from fedreid.data.checking.check import images_at
 
     return images_at(path, format, camera_pattern=camera_pattern, cache=cache_in_use())

@@ -33,7 +33,7 @@ def check(
     Exit status: 0 it can be used, 1 problems are in the way, 2 there is nothing to check.
     """
     from fedreid.cli_data_report import print_report
-    from fedreid.data.check import check as look_at
+    from fedreid.data.checking.check import check as look_at
 
     progress = progress_for(Console(stderr=True))
     stage = "comparing files" if fast else "decoding"

@@ -13,7 +13,7 @@ from rich.text import Text
 from fedreid.cli_options import wide_console
 
 if TYPE_CHECKING:
-    from fedreid.data.catalogue_entry import Counted, Entry
+    from fedreid.data.checking.catalogue_entry import Counted, Entry
 
 Side = Literal["left", "right"]
 COLUMNS: tuple[tuple[str, str, Side], ...] = (
@@ -31,7 +31,7 @@ def list_formats(
     format: Annotated[str | None, typer.Argument(help="all that is known of one", show_default=False)] = None,
 ) -> None:
     """What is known of datasets: what is needed on disk, where it is from, its licence."""
-    from fedreid.data.catalogue import ENTRIES, entry
+    from fedreid.data.checking.catalogue import ENTRIES, entry
 
     if format is not None:
         _print_entry(entry(format))
@@ -48,7 +48,7 @@ def list_formats(
 
 def _numbers(one: Entry) -> tuple[str, str, str]:
     """People, images and cameras as text; nothing where it isn't known."""
-    from fedreid.data.catalogue import number_of, people_of
+    from fedreid.data.checking.catalogue import number_of, people_of
 
     people, number = people_of(one), number_of(one)
     counted = "" if number is None else f"{number[0]:,}" + ("" if number[1] == "images" else f" {number[1]}")
@@ -99,7 +99,7 @@ def _counts(parts: Mapping[str, Counted], unit: str) -> str:
 
 
 def _print_lines(one: Entry, console: Console) -> None:
-    from fedreid.data.catalogue import scenario_lines
+    from fedreid.data.checking.catalogue import scenario_lines
 
     path = {} if one.name == "synthetic" else {"path": f"where/{one.name}/is"}
     console.print("\nIn a scenario:\n")

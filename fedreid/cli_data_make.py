@@ -73,8 +73,8 @@ def synth(
     ] = "",
 ) -> None:
     """Write synthetic pedestrians in the layout of a dataset, to try things out without it."""
-    from fedreid.data.catalogue import entry
-    from fedreid.data.synth import LayoutSize, write_layout
+    from fedreid.data.checking.catalogue import entry
+    from fedreid.data.synthetic.writing import LayoutSize, write_layout
 
     if entry(format).name == "synthetic":
         raise UserError("synthetic: it has no layout of its own; name the format to write, such as market1501.")

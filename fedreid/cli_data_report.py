@@ -7,9 +7,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from fedreid.data.catalogue import scenario_lines
-from fedreid.data.check_report import Compared, Finding, Report
-from fedreid.data.check_texts import shown
+from fedreid.data.checking.catalogue import scenario_lines
+from fedreid.data.checking.report import Compared, Finding, Report
+from fedreid.data.checking.texts import shown
 
 SIGNS = {"problem": ("✗", "red"), "warning": ("!", "yellow"), "note": ("·", "dim")}
 EXAMPLES = 3  # files that are named of each finding

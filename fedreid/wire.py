@@ -33,6 +33,11 @@ PUBLIC_PROXIES = "public_proxies"  # Phi, the array beside the backbone's
 PRIVATE_PROXIES = "private-proxies"  # a record of its own: FedFace alone sends it
 PROXIES = "proxies"  # the one array in it
 SHARES_PRIVATE_PROXIES = "shares-private-proxies"
+TIER = "tier"  # place of the client's sub-network among the tiers
+MAP = "map"  # its map's digest: what the arrays of a message are a slice by
+SUB_NETWORK = "sub-network"  # a record of a reply: the tier, map and round that its arrays belong to
+SCORES = "query.channel_scores"
+CHANNEL_SCORES = "channel-scores"  # a record of the reply to that: one number for each channel group and channel
 
 # What a client says of its hard negatives: images kept, identities among them, and the kept share in percent.
 HARD_NEGATIVES = ("hard_negatives", "hard_negative_identities", "hard_negative_share")
@@ -207,19 +212,42 @@ def private_proxies_of(message: Message) -> np.ndarray | None:
     return None if record is None else to_arrays(cast(ArrayRecord, record))[PROXIES]
 
 
+def sub_network_of(message: Message) -> dict[str, Any]:
+    """TIER, MAP and ROUND of a reply's arrays; {} where it says nothing of them."""
+    record = message.content.get(SUB_NETWORK)
+    return {} if record is None else dict(cast(ConfigRecord, record))
+
+
+def channel_scores_of(message: Message) -> Mapping[str, np.ndarray]:
+    """The scores that a client sent in answer to SCORES."""
+    return to_arrays(cast(ArrayRecord, message.content[CHANNEL_SCORES]))
+
+
 def reply(
     message: Message,
     metrics: Mapping[str, float],
     arrays: Mapping[str, np.ndarray] | None = None,
     *,
     private_proxies: np.ndarray | None = None,
+    sub_network: Mapping[str, str | int] | None = None,
+    channel_scores: Mapping[str, np.ndarray] | None = None,
 ) -> Message:
-    """A client's answer: scalars, and arrays of the names it was sent."""
+    """A client's answer: scalars, and arrays of the names it was sent.
+
+    Args:
+        private_proxies: FedFace only.
+        sub_network: TIER, MAP and ROUND of the arrays, where clients have parts of the network.
+        channel_scores: in answer to SCORES only, (width,) of each channel group.
+    """
     content = RecordDict({METRICS: MetricRecord(dict(metrics))})
     if arrays is not None:
         content[ARRAYS] = to_record(arrays)
     if private_proxies is not None:
         content[PRIVATE_PROXIES] = to_record({PROXIES: private_proxies})
+    if sub_network is not None:
+        content[SUB_NETWORK] = ConfigRecord(dict(sub_network))
+    if channel_scores is not None:
+        content[CHANNEL_SCORES] = to_record(channel_scores)
     return Message(content, reply_to=message)
 
 
@@ -249,6 +277,10 @@ def check_reply(message: Message, answer: Message) -> None:
             _check_arrays(record, sent)
         elif name == PRIVATE_PROXIES and config_of(message).get(SHARES_PRIVATE_PROXIES):
             _check_proxies(record)
+        elif name == SUB_NETWORK and isinstance(record, ConfigRecord):
+            _check_sub_network(record, config_of(message))
+        elif name == CHANNEL_SCORES and message.metadata.message_type == SCORES:
+            _check_scores(record)
         else:
             raise PrivacyError(f"record {name} ({type(record).__name__}) must not leave the client")
 
@@ -265,6 +297,18 @@ def _is_allowed(key: str) -> bool:
 def _check_proxies(record: object) -> None:
     if not isinstance(record, ArrayRecord) or list(record) != [PROXIES] or len(record[PROXIES].shape) != 2:
         raise PrivacyError(f"record {PRIVATE_PROXIES} must hold one array, {PROXIES}, of shape (identities, dim)")
+
+
+def _check_sub_network(record: ConfigRecord, sent: Mapping[str, Any]) -> None:
+    """It says which slice was trained, which is what the server sent, and nothing else."""
+    expected = {key: sent.get(key) for key in (TIER, MAP, ROUND)}
+    if dict(record) != expected:
+        raise PrivacyError(f"the update belongs to {dict(record)}, the server sent {expected}: it is stale or foreign")
+
+
+def _check_scores(record: object) -> None:
+    if not isinstance(record, ArrayRecord) or any(len(array.shape) != 1 for array in record.values()):
+        raise PrivacyError(f"record {CHANNEL_SCORES} must hold one row of numbers for each channel group")
 
 
 def _check_arrays(record: ArrayRecord, sent: ArrayRecord) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +16,8 @@ from fedreid.data.image_set import ImageSet
 from fedreid.evaluation import embed, scores_on
 from fedreid.models import build_backbone
 from fedreid.models.flat import flattened
-from fedreid.models.sharing import copy_arrays, load_tensors, shared_tensors
+from fedreid.models.sharing import STATISTICS, copy_arrays, load_tensors, shared_tensors
+from fedreid.pruning import ChannelMap, sub_network
 from fedreid.training.calibration import recalibrate_batchnorm
 from fedreid.training.device import choose_device, torch_threads
 from server.setup import Setup
@@ -26,15 +28,21 @@ class GlobalModel:
 
     When BatchNorm statistics stay with the clients, no client's would suit strangers: they are measured again on the
     public images, if there are any, before each evaluation.
+
+    Args:
+        channel_map: of a sub-network, which then is what the arrays are; None: the whole network.
     """
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, channel_map: ChannelMap | None = None) -> None:
         self.setup = setup
         scenario = setup.scenario
         self.device, self.bf16 = choose_device(scenario.runtime)
         size = scenario.data.image_size
-        backbone = build_backbone(scenario.model, image_size=size, generator=torch.Generator().manual_seed(0))
-        backbone.load_state_dict(setup.start)
+        if channel_map is None:
+            backbone = build_backbone(scenario.model, image_size=size, generator=torch.Generator().manual_seed(0))
+            backbone.load_state_dict(setup.start)
+        else:
+            backbone = sub_network(scenario.model, channel_map, image_size=size, state=setup.start)
         self.backbone = backbone.to(self.device)
         shared = shared_tensors(self.backbone, scenario.batchnorm, scenario.method.private_layers)
         if scenario.method.has("public"):
@@ -43,10 +51,16 @@ class GlobalModel:
         self.shared = flattened(shared)
         self.start_arrays = copy_arrays(self.shared)
 
-    def evaluate(self, arrays: Mapping[str, np.ndarray], *, open_set: bool = False) -> dict[str, dict[str, float]]:
-        """Scores in percent, by generic test set: ranking, and verification and identification if wanted."""
+    def evaluate(
+        self, arrays: Mapping[str, np.ndarray], *, open_set: bool = False, is_measured: bool = True
+    ) -> dict[str, dict[str, float]]:
+        """Scores in percent, by generic test set: ranking, and verification and identification if wanted.
+
+        Args:
+            is_measured: False: nobody's BatchNorm statistics are right for this network.
+        """
         with torch_threads(self.setup.scenario.runtime.server_threads):
-            self._load(arrays)
+            self._load(arrays, is_measured=is_measured)
             return {
                 name: scores_on(self._embed, test, self.setup.scenario, open_set=open_set)
                 for name, test in self.setup.data.generic.items()
@@ -61,17 +75,25 @@ class GlobalModel:
         load_tensors(self.shared, arrays)
         return copy_arrays(self.shared)
 
-    def save(self, arrays: Mapping[str, np.ndarray]) -> None:
+    def statistics(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """BatchNorm's running statistics with these weights: measured on the public images, if there are any."""
+        with torch_threads(self.setup.scenario.runtime.server_threads):
+            self._load(arrays, is_measured=False)
+        return {name: array for name, array in copy_arrays(self.shared).items() if name.endswith(STATISTICS)}
+
+    def save(self, arrays: Mapping[str, np.ndarray], path: Path | None = None, *, is_measured: bool = True) -> None:
         """Write the whole backbone for use outside: `model.safetensors`, a ResNet's keys as in torchvision's."""
         with torch_threads(self.setup.scenario.runtime.server_threads):
-            self._load(arrays)
+            self._load(arrays, is_measured=is_measured)
         whole = {name: tensor.detach().cpu().contiguous() for name, tensor in self.backbone.state_dict().items()}
-        write_atomically(self.setup.run_dir / run_folder.FINAL, lambda path: save_file(whole, path))
+        target = path or self.setup.run_dir / run_folder.FINAL
+        write_atomically(target, lambda temporary: save_file(whole, temporary))
 
-    def _load(self, arrays: Mapping[str, np.ndarray]) -> None:
+    def _load(self, arrays: Mapping[str, np.ndarray], *, is_measured: bool = True) -> None:
         load_tensors(self.shared, arrays)
         public = self.setup.data.public
-        if self.setup.scenario.batchnorm != "average" and public is not None:
+        is_kept = is_measured and self.setup.scenario.batchnorm == "average"
+        if not is_kept and public is not None:
             recalibrate_batchnorm(
                 self.backbone, public, batch_size=self.setup.scenario.evaluation.batch_size, device=self.device
             )

@@ -6,6 +6,9 @@ from fedreid.data.federation import FederationData
 from fedreid.errors import UserError
 from fedreid.models import build_backbone
 from fedreid.models.sharing import shared_tensors
+from fedreid.pruning.budgets import refuse_clients
+from fedreid.pruning.devices import device_named
+from fedreid.pruning.tier_maps import check_tiers
 from fedreid.scenario import Scenario
 from server.strategies.fedavg import cohort_size
 from server.strategies.requirements import conflicts, requirements
@@ -22,6 +25,9 @@ def refuse_settings(scenario: Scenario) -> None:
     """
     for key, text in conflicts(scenario.method, scenario.federation.strategy):
         raise UserError(f"{key} {text}.")
+    for budget in scenario.pruning.budgets:
+        if budget.device:
+            device_named(budget.device)
     layers = scenario.method.private_layers
     backbone = build_backbone(scenario.model, image_size=scenario.data.image_size)
     try:
@@ -30,6 +36,8 @@ def refuse_settings(scenario: Scenario) -> None:
         raise UserError(f"method.fedper.layers = {list(layers)}: {error}.") from None
     if not left:
         raise UserError(f"method.fedper.layers = {list(layers)} leaves nothing of the backbone to share.")
+    if scenario.pruning.is_on:
+        check_tiers(backbone, scenario.pruning, scenario.data.image_size)
 
 
 def refuse_data(scenario: Scenario, data: FederationData) -> None:
@@ -47,6 +55,7 @@ def refuse_data(scenario: Scenario, data: FederationData) -> None:
             "the public set has one identity, and pre-training nothing to tell it apart from: "
             "set partition.public_identities = 0, or 2 or more."
         )
+    refuse_clients(scenario.pruning.budgets, data.num_clients)
     need = _public_need(scenario)
     if need and data.public is None:
         raise UserError(
@@ -63,6 +72,10 @@ def _public_need(scenario: Scenario) -> str:
         return 'the part "public" of method.parts'
     if method.name == "fedpav" and method.fedpav.distillation:
         return "method.fedpav.distillation"
+    if scenario.pruning.is_on and scenario.pruning.maps == "importance" and scenario.pruning.scores == "proxy":
+        return "pruning.scores = 'proxy'"
+    if scenario.pruning.is_on and scenario.pruning.batchnorm == "recalibrate":
+        return "pruning.batchnorm = 'recalibrate'"
     return "evaluation.impostors = 'public'" if scenario.evaluation.impostors == "public" else ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from flwr.app import ArrayRecord, Message
+from flwr.app import ArrayRecord, ConfigRecord, Message
 
 from fedreid import wire
 from server.records import score_metrics
@@ -68,9 +68,10 @@ class References:
             return
         done = len(self.everyone) - len(left)
         federation.progress.stage(TITLES[reference], done, len(self.everyone))
-        content = wire.instruction(arrays, str(federation.run_dir), server_round, **{wire.ADAPTATION: reference})
+        config = ConfigRecord({wire.RUN_DIR: str(federation.run_dir), wire.ADAPTATION: reference})
+        content = federation.strategy.contents(server_round, arrays, config)
         nodes = {client: node for node, client in federation.clients.items()}
-        messages = [Message(content, dst_node_id=nodes[client], message_type=message_type) for client in left]
+        messages = [Message(content(client), dst_node_id=nodes[client], message_type=message_type) for client in left]
         replies = federation.grid.send_and_receive(messages)
         for _ in federation.answers(replies, server_round, TITLES[reference], self._note(reference)):
             done += 1

@@ -15,6 +15,8 @@ from fedreid import run_folder, wire
 from fedreid.errors import ClientError, RunError
 from fedreid.evaluation.protocols import headline
 from fedreid.progress import Progress
+from fedreid.pruning.tiers import Tiers
+from server.channel_scores import ask_for_tiers
 from server.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
 from server.evaluation import GlobalModel
 from server.nodes import cause_of, discover
@@ -22,6 +24,7 @@ from server.records import Records, score_metrics
 from server.references import References
 from server.setup import Setup
 from server.strategies import build_strategy
+from server.sub_networks import STATE, SubNetworks, open_sub_networks
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +46,7 @@ class Federation:
         self.records = Records(self.run_dir)
         self.model = GlobalModel(setup)
         self.strategy = build_strategy(setup)
+        self.sub_networks: SubNetworks | None = None
         self.totals = dict.fromkeys(TOTALS, 0.0)
         self.failures: list[dict[str, Any]] = []
         self.clients: dict[int, int] = {}  # client of each node
@@ -62,19 +66,27 @@ class Federation:
         self.clients = {node: client for client, node in nodes.items()}
         self.strategy.nodes = nodes
         self.strategy.summary()
+        if self.scenario.pruning.asks_clients and Tiers.load(self.run_dir) is None:
+            ask_for_tiers(self)
+        self.sub_networks = self.strategy.sub_networks = open_sub_networks(self.setup, self.model)
         if checkpoint is None:
             arrays, done = wire.to_record(self.model.start_arrays), 0
+            if self.sub_networks is not None:
+                self.sub_networks.start(self.model.start_arrays)
             self._evaluate_start(arrays)
             self._commit(0, arrays)
         else:
             arrays, done = wire.to_record(self.model.in_one_block(checkpoint.arrays)), checkpoint.round
             self.totals |= checkpoint.totals
             self.failures = [dict(failure) for failure in checkpoint.failures]
-            self.strategy.restore(checkpoint.strategy_arrays, checkpoint.strategy)
+            own = {name: each for name, each in checkpoint.strategy_arrays.items() if not name.startswith(STATE)}
+            self.strategy.restore(own, checkpoint.strategy)
+            if self.sub_networks is not None:
+                self.sub_networks.restore(checkpoint.strategy_arrays)
             self.progress.message(f"resuming after round {done}")
         for server_round in range(done + 1, self.settings.rounds + 1):
             arrays = self._round(server_round, arrays)
-        self.model.save(wire.to_arrays(arrays))
+        self._save(arrays)
         failures = len(self.failures)
         References(self).complete(arrays)
         self._forget_public_features()
@@ -206,11 +218,24 @@ class Federation:
         self.strategy.aggregate_evaluate(server_round, self.answers(replies, server_round, "evaluating", note))
 
     def _evaluate_generic(self, server_round: int, arrays: ArrayRecord) -> dict[str, float]:
-        scores = self.model.evaluate(wire.to_arrays(arrays), open_set=self._is_open_set(server_round))
+        open_set, parts = self._is_open_set(server_round), self.sub_networks
+        is_measured = parts is None or parts.is_whole_measured
+        scores = self.model.evaluate(wire.to_arrays(arrays), open_set=open_set, is_measured=is_measured)
         for dataset, metrics in scores.items():
             self.records.ranking(server_round, "generic", metrics, dataset=dataset)
+        if parts is not None:
+            for dataset, metrics in parts.evaluate(server_round, wire.to_arrays(arrays), open_set=open_set).items():
+                self.records.ranking(server_round, "generic", metrics, dataset=dataset)
         found = {dataset: (headline(metrics), metrics) for dataset, metrics in scores.items()}
         return {f"generic/{dataset}/{name}": metrics[name] for dataset, (name, metrics) in found.items() if name}
+
+    def _save(self, arrays: ArrayRecord) -> None:
+        """The final model, and where there are tiers each one's part of it."""
+        if self.sub_networks is None:
+            self.model.save(wire.to_arrays(arrays))
+            return
+        self.model.save(wire.to_arrays(arrays), is_measured=self.sub_networks.is_whole_measured)
+        self.sub_networks.save(self.settings.rounds, wire.to_arrays(arrays))
 
     def _forget_public_features(self) -> None:
         shutil.rmtree(self.run_dir / run_folder.PUBLIC_FEATURES, ignore_errors=True)
@@ -219,6 +244,8 @@ class Federation:
         """Make this round final: first its rows, then the checkpoint that vouches for them."""
         self.records.commit()
         own_arrays, own_values = self.strategy.state()
+        if self.sub_networks is not None:
+            own_arrays = {**own_arrays, **self.sub_networks.state()}
         checkpoint = Checkpoint(
             round=server_round,
             arrays=wire.to_arrays(arrays),

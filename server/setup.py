@@ -25,6 +25,7 @@ from fedreid.training import pretrain
 from fedreid.training.device import torch_threads
 from fedreid.training.pretrain import initial_backbone, untrained
 from server.preflight import long_evaluations, refuse_data, refuse_settings
+from server.tiers import are_widths_known, make_tiers
 
 
 @dataclass(frozen=True)
@@ -95,12 +96,18 @@ def set_up(run_dir: Path, progress: Progress) -> Setup:
     refuse_data(scenario, data)
     for warning in long_evaluations(scenario, data):
         progress.message(warning)
+    if are_widths_known(scenario.pruning) and not (run_dir / run_folder.SETUP).exists():
+        make_tiers(
+            Setup(scenario, run_dir, data, initial_backbone(scenario).state_dict(), {})
+        )  # budgets that none fits
     prepared = time.perf_counter()
     path = run_dir / run_folder.SETUP
     if path.exists():  # the start stays what it was, even if the cache that it came from is gone
         return Setup.open(run_dir)
     with torch_threads(scenario.runtime.server_threads):
         facts = {"pretrain": _write_start(scenario, run_dir, data, progress)}
+        if scenario.pruning.is_on and not scenario.pruning.asks_clients:  # else it waits for clients to ask
+            make_tiers(Setup(scenario, run_dir, data, load_file(run_dir / run_folder.START), facts)).save(run_dir)
     facts["timing"] = {"prepare_seconds": prepared - started, "pretrain_seconds": time.perf_counter() - prepared}
     write_atomically(path, lambda temporary: temporary.write_text(json.dumps(facts, indent=2) + "\n"))
     return Setup.open(run_dir)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from fedreid.data.catalogue import ENTRIES
+from fedreid.data.checking.catalogue import ENTRIES
 from fedreid.data.splits import read_split
 from tests.conftest import SCENARIO, write_market
 from tests.data.pictures import save

@@ -12,6 +12,7 @@ HeteroFL (Diao, Ding and Tarokh, ICLR 2021), FjORD (Horvath et al., NeurIPS 2021
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,11 @@ import numpy as np
 from fedreid.models.flat import FlatArrays
 from fedreid.models.running_mean import RunningMean
 from fedreid.models.sharing import STATISTICS
-from fedreid.pruning.maps import Indices, TensorMap
-from fedreid.pruning.slicing import places
+from fedreid.pruning.maps import TensorMap
+from fedreid.pruning.places import WHOLE, Scratch, add_at, is_within, slice_shape
 
-WHOLE = (None, None)
-MOST_SUMS = 8  # tiers whose sums are kept apart until the end: with a map for each client, memory mustn't grow with them
+# Tiers whose sums are kept apart until the end: where each client has a map of its own, memory mustn't grow with them.
+MOST_SUMS = 8
 
 
 class CoverageMean:
@@ -38,8 +39,7 @@ class CoverageMean:
 
     Attributes:
         tier_statistics: by tier, its own running statistics, where they are pooled; after `mean`.
-        coverage: by name, the sum of the weights of the clients that have each place, in a shape that spreads to the
-            array's; after `mean`.
+        coverage: by name, which places some client has; after `mean`.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class CoverageMean:
     ) -> None:
         self.previous, self.maps, self.pools_statistics = previous, maps, pools_statistics
         self.tier_statistics: dict[str, dict[str, np.ndarray]] = {}
-        self.coverage: dict[str, np.ndarray] = {}
+        self.coverage: dict[str, Coverage] = {}
         self._open: dict[str, _Slices] = {}
         self._closed: _Placed | None = None
 
@@ -77,15 +77,15 @@ class CoverageMean:
         self._open.clear()
         if self._closed is not None:
             parts.insert(0, ({}, self._closed.sums, 0.0))
-        result, means, scratch = _copy(self.previous), dict[str, np.ndarray](), _Scratch(self.previous)
+        result, means, scratch = _copy(self.previous), dict[str, np.ndarray](), Scratch(self.previous)
         for name, target in result.items():
             pieces = [(tensors.get(name, WHOLE), sums[name], total) for tensors, sums, total in parts]
-            weights = np.zeros(_weight_shape(target.shape)) if self._closed is None else self._closed.weights[name]
+            weights = _weights(target.shape) if self._closed is None else self._closed.weights[name]
             for indices, _, total in pieces:
-                weights[places(*indices)] += total
-            self.coverage[name] = weights
+                weights = weights + total * is_within(target.shape, *indices)
             value = _place(pieces, scratch.like(target))
             is_covered = weights > 0
+            self.coverage[name] = Coverage(is_covered, float(weights.min()))
             np.divide(value, weights if is_covered.all() else np.where(is_covered, weights, 1.0), out=value)
             if self.pools_statistics:
                 _subtract_square(name, value, means)
@@ -116,18 +116,36 @@ class CoverageMean:
         del self._open[tier]
 
 
+@dataclass(frozen=True)
+class Coverage:
+    """Where one array was averaged.
+
+    Attributes:
+        is_covered: booleans, in a shape that spreads to the array's.
+        least_weight: the smallest sum of clients' weights; 0 where a place was left as it was.
+    """
+
+    is_covered: np.ndarray
+    least_weight: float
+
+    @property
+    def share(self) -> float:
+        """Of the array's values."""
+        return float(self.is_covered.mean())
+
+
 class _Placed:
     """Sums and weights of the full network."""
 
     def __init__(self, like: Mapping[str, np.ndarray]) -> None:
         self.sums = {name: np.zeros(array.shape) for name, array in like.items()}
-        self.weights = {name: np.zeros(_weight_shape(array.shape)) for name, array in like.items()}
+        self.weights = {name: _weights(array.shape) for name, array in like.items()}
 
     def add(self, sums: Mapping[str, np.ndarray], total: float, tensors: TensorMap) -> None:
         for name, values in sums.items():
-            where = places(*tensors.get(name, WHOLE))
-            add_at(self.sums[name], values, *tensors.get(name, WHOLE))
-            self.weights[name][where] += total
+            indices = tensors.get(name, WHOLE)
+            add_at(self.sums[name], values, *indices)
+            self.weights[name] = self.weights[name] + total * is_within(self.sums[name].shape, *indices)
 
 
 class _Slices:
@@ -172,7 +190,7 @@ class _Slices:
 
 
 def pooled(means: np.ndarray, variances: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance of several samples together: mu = sum a mu_k / sum a, s2 = sum a (s2_k + mu_k^2) / sum a - mu^2.
+    """Mean and variance of samples together: mu = sum a mu_k / sum a, s2 = sum a (s2_k + mu_k^2) / sum a - mu^2.
 
     Args:
         means, variances: (clients, channels).
@@ -180,15 +198,6 @@ def pooled(means: np.ndarray, variances: np.ndarray, weights: np.ndarray) -> tup
     """
     mean = np.average(means, axis=0, weights=weights)
     return mean, np.average(variances + means**2, axis=0, weights=weights) - mean**2
-
-
-def slice_shape(shape: tuple[int, ...], indices: tuple[np.ndarray | None, np.ndarray | None]) -> tuple[int, ...]:
-    """The shape of these rows and columns of an array."""
-    sizes = list(shape)
-    for dimension, ids in enumerate(indices):
-        if ids is not None:
-            sizes[dimension] = len(ids)
-    return tuple(sizes)
 
 
 def _mean_of(variance: str) -> str:
@@ -204,9 +213,9 @@ def _subtract_square(name: str, value: np.ndarray, means: dict[str, np.ndarray])
         np.maximum(value, 0, out=value)  # rounding must not make one negative
 
 
-def _weight_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Weights differ by row and column only: the places of a kernel are all covered, or none."""
-    return tuple(size if dimension < 2 else 1 for dimension, size in enumerate(shape))
+def _weights(shape: tuple[int, ...]) -> np.ndarray:
+    """Zeros in a shape that spreads to the array's: one value stands for all while all clients have all of it."""
+    return np.zeros((1,) * len(shape))
 
 
 def _copy(arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
@@ -223,7 +232,7 @@ def _place(pieces: Sequence[tuple[Any, np.ndarray, float]], scratch: np.ndarray)
         scratch: of the whole array's shape; its content is lost.
     """
     indices, value, _ = pieces[0]
-    if indices == WHOLE:
+    if indices[0] is None and indices[1] is None:
         pieces = pieces[1:]
     else:
         value = scratch
@@ -231,38 +240,3 @@ def _place(pieces: Sequence[tuple[Any, np.ndarray, float]], scratch: np.ndarray)
     for indices, values, _ in pieces:
         add_at(value, values, *indices)
     return value
-
-
-def add_at(target: np.ndarray, values: np.ndarray, rows: Indices, columns: Indices) -> None:
-    """target[rows, columns] += values, in place.
-
-    Columns are spread out with zeros between them, so that whole rows are added: four times as quick as an index for
-    each value, if both lie alike in memory.
-    """
-    axes = memory_axes(target)
-    target, values = target.transpose(axes), values.transpose(axes)
-    if columns is not None:
-        axis = axes.index(1)
-        source = np.full(target.shape[axis], len(columns))
-        source[columns] = np.arange(len(columns))
-        shape = list(values.shape)
-        shape[axis] = 1
-        values = np.concatenate([values, np.zeros(shape)], axis).take(source, axis)
-    target[(slice(None),) * axes.index(0) + (slice(None) if rows is None else rows,) if axes else ...] += values
-
-
-def memory_axes(array: np.ndarray) -> list[int]:
-    """The array's axes as they lie in memory, the one with the longest steps first: channels may come last."""
-    return sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
-
-
-class _Scratch:
-    """Memory for one array after the other, laid out as they are."""
-
-    def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
-        self._block = np.empty(max((array.size for array in arrays.values()), default=0))
-
-    def like(self, array: np.ndarray) -> np.ndarray:
-        axes = memory_axes(array)
-        flat = self._block[: array.size].reshape([array.shape[axis] for axis in axes])
-        return flat.transpose(np.argsort(axes)) if axes else flat

@@ -7,7 +7,7 @@ stay those of the full network.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -76,10 +76,10 @@ def scatter(full: Values, small: Values, rows: Indices, columns: Indices, *, key
             shape[dimension] = len(ids)
     if tuple(shape) != tuple(small.shape):
         raise ValueError(f"{key}: expected a slice of shape {tuple(shape)}, found {tuple(small.shape)}")
-    full[places(rows, columns)] = small  # type: ignore[index, assignment]
+    full[places(rows, columns)] = small  # type: ignore[assignment]
 
 
-def places(rows: Indices, columns: Indices) -> tuple[object, ...]:
+def places(rows: Indices, columns: Indices) -> Any:
     """What to write in square brackets for these rows and columns of a tensor or an array; None: all."""
     if columns is None:
         return (...,) if rows is None else (rows,)

@@ -33,6 +33,7 @@ def _blocks(content: Content, drawings: Sequence[Drawing]) -> Iterator[str]:
     clients = [*content.models, *content.clients, *content.open_set]
     yield from _section(f"Each client, on {content.names.its}", clients, "clients", drawings)
     yield from (_list(lines) for lines in (content.client_notes,) if lines)
+    yield from _section("Parts of the network", content.tiers, "tiers", drawings)
     yield from _section("Hard negatives", content.public, "public", drawings)
     yield from (_list(lines) for lines in (content.public_notes,) if lines)
     yield from _section("Costs", content.costs, "costs", drawings)

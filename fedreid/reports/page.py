@@ -22,6 +22,7 @@ from fedreid.reports.models_table import models_table
 from fedreid.reports.names import Names
 from fedreid.reports.numbers import clock, count, is_missing, percent, points, size
 from fedreid.reports.overview import MANY, overview
+from fedreid.reports.tiers_table import tiers_table
 
 HERE = Path(__file__).parent
 
@@ -54,6 +55,7 @@ class Content:
     clients: list[tables.Table]
     open_set: list[tables.Table]
     client_notes: list[str]
+    tiers: list[tables.Table]
     public: list[tables.Table]
     public_notes: list[str]
     costs: list[tables.Table]
@@ -86,6 +88,7 @@ def content_of(run: RunFolder, findings: Findings) -> Content:
         clients=tables.client_tables(findings, start) if len(findings.clients) else [],
         open_set=[table for table in (open_set.client_table(findings),) if table],
         client_notes=notes.client_notes(findings),
+        tiers=[table for table in (tiers_table(run, findings),) if table],
         public=hard_negatives.tables(findings),
         public_notes=hard_negatives.notes(run, findings),
         costs=cost_tables(findings),

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 COVERING = ("fedavg", "fedavgm", "fedadam", "fedyogi", "fedadagrad")
 """Strategies that form a mean, which can be taken over those clients that have a weight."""
 
+MOST_TIERS = 8
+
 
 def pruning_contradictions(scenario: Scenario) -> Iterator[tuple[str, str]]:
     """Pairs (dotted key, what is wrong with it)."""
@@ -40,6 +42,8 @@ def _tiers(pruning: PruningSettings) -> Iterator[tuple[str, str]]:
                 f"{smaller:g} comes after {larger:g}",
             )
             return
+    if len(pruning.tiers) > MOST_TIERS:
+        yield "pruning.tiers", f"has {len(pruning.tiers)}: at most {MOST_TIERS}, their sums are in memory together"
     tier_names = Counter(f"{share:g}" for share in pruning.tiers)
     if len(tier_names) < len(pruning.tiers):
         yield "pruning.tiers", f"= {list(pruning.tiers)} has two that differ in the seventh digit only"

@@ -14,7 +14,7 @@ RESOURCES = ("macs", "params", "memory_mb", "latency_ms", "round_mb")
 
 
 class BudgetSettings(Settings):
-    """What some clients can afford; up to 1 a share of what the whole network takes, above 1 an amount, 0: unlimited."""
+    """What clients can afford: up to 1 a share of what the whole network takes, above 1 an amount, 0 no limit."""
 
     clients: Annotated[tuple[NotNegative, ...], Field(strict=False)] = Field(
         default=(), description="which clients, from 0; []: all that no other budget names"
@@ -79,9 +79,6 @@ class PruningSettings(Settings):
         default="tier",
         description="running statistics; tier: each tier has its own; coverage: averaged like weights; recalibrate: "
         "like coverage, and measured on public images before the server evaluates",
-    )
-    scaler: bool = Field(
-        default=False, description="sub-networks enlarge what convolutions give by what they lack, as in HeteroFL"
     )
     budgets: Annotated[tuple[BudgetSettings, ...], Field(strict=False)] = Field(
         default=(), description="what clients can afford: a client gets the largest tier that fits; without, the first"

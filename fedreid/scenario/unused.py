@@ -16,7 +16,7 @@ def without_effect(scenario: Scenario) -> list[str]:
     """
     plain = Scenario(data=DataSettings(sources={"any": SyntheticSource(format="synthetic")}))
     method, selects = scenario.method, scenario.method.hard_negatives.select
-    unread = {
+    unread: dict[str, str | bool] = {
         "method.hard_negatives.threshold": selects != "threshold" and f"select = {selects!r}",
         "method.hard_negatives.quantile": selects != "quantile" and f"select = {selects!r}",
         "loss.triplet_margin": scenario.loss.triplet != "batch_hard" and f"loss.triplet = {scenario.loss.triplet!r}",
@@ -30,12 +30,37 @@ def without_effect(scenario: Scenario) -> list[str]:
     unread |= {f"faithful.{name}": not method.has("public") and "without public images" for name in public}
     if not scenario.model.has_batchnorm:  # a SphereNet: its own first layer, and four strides of 2
         unread |= dict.fromkeys(("model.stem", "model.last_stride"), f"model.backbone = {scenario.model.backbone!r}")
+    unread |= _of_pruning(scenario)
     unread["faithful.random_previous"] = not method.has("contrastive") and "without the contrastive part"
     return [
         f"{key} = {_value(scenario, key)!r} has no effect: {reason}"
         for key, reason in unread.items()
         if reason and _value(scenario, key) != _value(plain, key)
     ]
+
+
+def _of_pruning(scenario: Scenario) -> dict[str, str | bool]:
+    pruning = scenario.pruning
+    names = [name for name in type(pruning).model_fields if name not in ("tiers", "budgets")]
+    if not pruning.is_on:
+        return dict.fromkeys((f"pruning.{name}" for name in names), "pruning.tiers = []")
+    by_place = pruning.maps != "importance" and f"maps = {pruning.maps!r}"
+    has_own = pruning.criterion == "caie" and "caie has a schedule of its own"
+    without_data = pruning.scores == "weights" and "scores = 'weights'"
+    found: dict[str, str | bool] = {
+        "pruning.criterion": by_place,
+        "pruning.scores": by_place,
+        "pruning.schedule": by_place or has_own,
+        "pruning.batches": by_place or without_data,
+        "pruning.channels_per_step": by_place or (pruning.criterion != "caie" and "for criterion = 'caie'"),
+        "pruning.minimum_share": by_place or (not has_own and pruning.schedule == "uniform" and "schedule = 'uniform'"),
+        "pruning.nested": pruning.maps == "fedrolex" and "maps = 'fedrolex'",
+    }
+    if not scenario.model.has_batchnorm:
+        found["pruning.batchnorm"] = f"model.backbone = {scenario.model.backbone!r}"
+    elif scenario.batchnorm != "average":
+        found["pruning.batchnorm"] = "BatchNorm's statistics stay with the clients"
+    return found
 
 
 def _value(scenario: Scenario, key: str) -> Any:

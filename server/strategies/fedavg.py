@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
@@ -19,6 +19,9 @@ from flwr.serverapp.strategy import Strategy
 from fedreid import wire
 from fedreid.errors import RunError
 from fedreid.models.running_mean import RunningMean
+
+if TYPE_CHECKING:
+    from server.sub_networks import SubNetworks
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +54,7 @@ class FedAvg(Strategy):
     Attributes:
         evaluates_global: clients are scored with the global model after each round, as they don't train one of theirs.
         shares_private_proxies: private class proxies reach the server, against the privacy rule of FedFR.
+        sub_networks: where clients have parts of the network; set before the first round.
     """
 
     evaluates_global = False
@@ -59,11 +63,12 @@ class FedAvg(Strategy):
     def __init__(self, *, fraction: float = 1.0, seed: int = 0, nodes: Mapping[int, int] | None = None) -> None:
         self.fraction, self.seed = fraction, seed
         self.nodes = dict(nodes or {})
+        self.sub_networks: SubNetworks | None = None
 
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
-        """One message for each sampled client; all carry the same record."""
+        """One message for each sampled client; all carry the same record, or all of a tier."""
         clients = sample_clients(self.seed, server_round, len(self.nodes), self.fraction)
         return self._messages(clients, server_round, arrays, config, MessageType.TRAIN)
 
@@ -75,15 +80,21 @@ class FedAvg(Strategy):
         Raises:
             RunError: a client's weight is not a positive number.
         """
-        models, loss = RunningMean(), 0.0
+        models = RunningMean() if self.sub_networks is None else self.sub_networks.new_mean()
+        loss = total = 0.0
         for answer in replies:
             metrics = wire.metrics_of(answer)
             weight = self._weight(answer, metrics)
-            models.add(wire.arrays_of(answer), weight)
+            if isinstance(models, RunningMean):
+                models.add(wire.arrays_of(answer), weight)
+            else:
+                self.sub_networks.fold(models, answer, self._client(answer), weight)  # type: ignore[union-attr]
             loss += weight * metrics["loss"]
-        if not models.total:
+            total += weight
+        if not total:
             return None, None
-        return wire.to_record(models.mean()), MetricRecord({"loss": loss / models.total})
+        mean = models.mean() if isinstance(models, RunningMean) else self.sub_networks.finished(models)  # type: ignore[union-attr]
+        return wire.to_record(mean), MetricRecord({"loss": loss / total})
 
     def configure_evaluate(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
@@ -110,6 +121,18 @@ class FedAvg(Strategy):
         """One line for the log."""
         logger.info("FedAvg: %d clients, fraction %g, weighted by local images", len(self.nodes), self.fraction)
 
+    def contents(self, server_round: int, arrays: ArrayRecord, config: ConfigRecord) -> Callable[[int], RecordDict]:
+        """(client) -> what its message carries: the same object for all who are sent the same.
+
+        Args:
+            arrays: the whole model.
+        """
+        config[wire.ROUND] = server_round
+        if self.sub_networks is not None:
+            return self.sub_networks.contents(server_round, arrays, config)
+        record = RecordDict({wire.ARRAYS: arrays, wire.CONFIG: config})
+        return lambda client: record
+
     def _weight(self, answer: Message, metrics: Mapping[str, float]) -> float:
         """A client's weight in the mean: its number of local images, unless its method says otherwise."""
         weight = metrics.get(wire.WEIGHT, metrics[wire.NUM_EXAMPLES])
@@ -130,9 +153,9 @@ class FedAvg(Strategy):
     def _messages(
         self, clients: Iterable[int], server_round: int, arrays: ArrayRecord, config: ConfigRecord, message_type: str
     ) -> list[Message]:
-        config[wire.ROUND] = server_round
-        record = RecordDict({wire.ARRAYS: arrays, wire.CONFIG: config})
+        content = self.contents(server_round, arrays, config)
         return [
-            Message(record, dst_node_id=self.nodes[client], message_type=message_type, group_id=str(server_round))
+            Message(content(client), dst_node_id=self.nodes[client], message_type=message_type,
+                    group_id=str(server_round))
             for client in clients
-        ]
+        ]  # fmt: skip

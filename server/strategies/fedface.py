@@ -63,7 +63,7 @@ class FedFace(FedAvg):
         for message in messages:
             own = self.proxies.get(clients[message.metadata.dst_node_id])
             if own is not None:
-                content = RecordDict({wire.ARRAYS: arrays, wire.CONFIG: config})
+                content = RecordDict(dict(message.content))
                 content[wire.PRIVATE_PROXIES] = wire.to_record({wire.PROXIES: own})
                 message.content = content
         return messages

@@ -91,7 +91,10 @@ class ServerOptimiser(FedAvg):
             return None, None
         mean = wire.to_arrays(arrays)
         names = [name for name in self._sent if not is_statistic(name)]  # Flower pairs arrays by position
+        before = {kind: dict(rows) for kind, rows in self._moments.items()}
         stepped = self._step(server_round, {name: mean[name] for name in names})
+        if self.sub_networks is not None:
+            self._keep_uncovered(stepped, before, self.sub_networks.covered)
         return wire.to_record(with_result(mean, stepped)), metrics
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -118,6 +121,25 @@ class ServerOptimiser(FedAvg):
         assert result is not None
         self._save(list(mean))
         return {name: array.numpy() for name, array in result.items()}
+
+    def _keep_uncovered(
+        self,
+        stepped: dict[str, np.ndarray],
+        before: Mapping[str, Mapping[str, np.ndarray]],
+        covered: Mapping[str, np.ndarray],
+    ) -> None:
+        """Where no client has a weight there is no gradient: the weight stays, and its moments neither decay nor count.
+
+        FedAdam's correction of the first steps goes by the round, for all weights alike.
+        """
+        for name, value in stepped.items():
+            left = ~covered[name]
+            if not left.any():
+                continue
+            stepped[name] = np.where(left, self._sent[name], value)
+            for kind, rows in self._moments.items():
+                old = before.get(kind, {}).get(name, np.zeros((), rows[name].dtype))  # Flower's moments start at 0
+                rows[name] = np.where(left, old, rows[name])
 
     def _load(self, current: Mapping[str, np.ndarray]) -> None:
         """Hand Flower's strategy the global model and the moments, in one order of names."""

@@ -27,8 +27,8 @@ from PIL import Image
 from fedreid.data.cache import build_cache, open_cache
 from fedreid.data.decoding import decode, read_bytes
 from fedreid.data.federation import FederationData
+from fedreid.data.formats.market1501 import read_market1501
 from fedreid.data.image_set import ImageSet
-from fedreid.data.market1501 import read_market1501
 from fedreid.data.tables import ImageTable, image_table
 from fedreid.data.workers import usable_cores
 from fedreid.scenario.load import load_scenario

@@ -27,7 +27,7 @@ from torch import nn
 from fedreid.data.cache import build_cache
 from fedreid.data.contact_sheet import contact_sheet, stacked
 from fedreid.data.image_set import ImageSet
-from fedreid.data.synthetic import VERSION, read_synthetic
+from fedreid.data.synthetic.source import VERSION, read_synthetic
 from fedreid.evaluation import Ranking, embed, rank
 from fedreid.models import build_backbone
 from fedreid.scenario.schema import AugmentSettings, LossSettings, ModelSettings

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fedreid.data.face_tests import PairTest
+from fedreid.data.faces.face_tests import PairTest
 from fedreid.data.generic_test import FaceTest
 from fedreid.data.image_set import ImageSet
 from fedreid.evaluation import scores_on

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedreid.data.face_tests import TemplateTest
+from fedreid.data.faces.face_tests import TemplateTest
 from fedreid.evaluation.face_templates import gallery_probes, template_features, template_identification
 
 RATES = (0.1, 0.25, 0.5)

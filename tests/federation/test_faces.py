@@ -15,7 +15,7 @@ import fedreid
 from fedreid.data.federation import FederationData, cache_paths, split_of
 from fedreid.data.generic_test import FaceTest
 from fedreid.data.splits import write_split
-from fedreid.data.synth import LayoutSize, write_layout
+from fedreid.data.synthetic.writing import LayoutSize, write_layout
 from fedreid.errors import UserError
 from fedreid.models import build_backbone
 from fedreid.scenario import load_scenario

@@ -90,7 +90,9 @@ SEPARABLE_GROUPS = (
 )
 
 
-def chain(widths: list[int], inputs: int, *, bias: bool, pooled: frozenset[int] = frozenset()) -> OrderedDict[str, nn.Module]:
+def chain(
+    widths: list[int], inputs: int, *, bias: bool, pooled: frozenset[int] = frozenset()
+) -> OrderedDict[str, nn.Module]:
     """3x3 convolutions one behind the other, with pooling behind some of them."""
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for number, width in enumerate(widths):
@@ -136,9 +138,10 @@ class PlainBlock(nn.Module):
 
 
 def resnet32() -> tuple[nn.Module, tuple[ChannelGroup, ...]]:
-    """ResNet-32 of chapter 5, without BatchNorm; its rules: only what ends a stage's first block narrows outside blocks.
+    """ResNet-32 of chapter 5 by its rules, without BatchNorm.
 
-    The identity behind such a block is padded with zeros, so that only the next block's first layer reads fewer.
+    Outside of the blocks only what ends a stage's first block narrows. The identity behind such a block is padded
+    with zeros, so that only the next block's first layer reads fewer.
     """
     stages = [(32, 32), (32, 64), (64, 128)]
     blocks: OrderedDict[str, nn.Module] = OrderedDict(stem=nn.Conv2d(3, 32, 3, padding=1, bias=False))

@@ -125,7 +125,9 @@ def test_uniform_removal_of_the_reference(resnet50, frozen, removed):
     full = total(layers)
 
     def after(thousandths: int) -> Costs:
-        return costs_with(layers, groups, {group.name: group.width - group.width * thousandths // 1000 for group in groups})
+        return costs_with(
+            layers, groups, {group.name: group.width - group.width * thousandths // 1000 for group in groups}
+        )
 
     for target, (thousandths, params_left) in removed.items():
         costs = after(thousandths)

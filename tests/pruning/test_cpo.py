@@ -170,3 +170,25 @@ def test_refuses_what_makes_no_run(drop, options, message):
 def test_refuses_a_score_that_is_no_number():
     with pytest.raises(ValueError, match="found nan"):
         cpo(chain(), GROUPS, lambda model: math.nan, nothing, 0.1, architecture="chain")
+
+
+def test_a_rate_that_removes_as_many_as_the_one_before_is_not_tried_again():
+    """Of 10 channels .5 takes 5, .75 takes 7, .875 takes 8; then .8125 takes 8 too, .78125 takes 7: what was good."""
+    model = nn.Sequential(nn.Conv2d(3, 10, 1), nn.Conv2d(10, 2, 1))
+    group = ChannelGroup("ten", 10, ("0",), ("1",))
+    result = cpo(model, [group], lambda model: min(model[0].out_channels, 3), nothing, 0.5, architecture="ten")
+    found = [(step.event, step.figures["rate"]) for step in result.steps]
+    assert found == [("probe", 0.5), ("remove", 0.5), ("remove", 0.75), ("remove", 0.875), ("commit", 0.75)]
+    assert result.channel_map.kept_widths == {"ten": 3}
+
+
+def test_drops_count_from_the_reference():
+    """The original scored 100.05, this network 100: what may go is .05 less, and probes measure what is new."""
+    result = pruned(0.6, reference=100.05)
+    probes = [step for step in result.steps if step.event == "probe"]
+    assert [step.figures["drop"] for step in probes] == pytest.approx([0.055, 0.1125, 0.275])
+    assert [step.figures["sensitivity"] for step in probes] == pytest.approx(
+        [0.00037037, 0.00173611, 0.00625], rel=1e-5
+    )
+    assert result.steps[-1].figures["drop"] == pytest.approx(0.5194629 + 0.05, abs=1e-7)
+    assert pruned(0.04, reference=100.05).channel_map.kept_widths == {"first": 8, "second": 8, "third": 8}

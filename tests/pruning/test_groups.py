@@ -146,4 +146,3 @@ def test_new_widths_leave_the_rest_alone():
     assert [group.width for group in found] == [4, 1, 5]
     assert found[0] == MINI_GROUPS[0]
     assert found[1].producers == ("conv_a",)
-

@@ -170,3 +170,16 @@ def test_refuses_resources_that_are_not_counted():
         Consumption(trained_chain(), CHAIN_GROUPS, CHAIN_SIZE, resources=("flops",))
     with pytest.raises(UserError, match="flops is not counted"):
         costs_of_chain().limits({"flops": 0.5})
+
+
+def test_one_shot_takes_the_whole_ranking_where_it_has_to():
+    """Of the chain's 12 and 16 channels 1 and 1 stay: 27 x 48 + 9 x 12 + 4 multiplications."""
+    costs = costs_of_chain()
+    result = one_shot(trained_chain(), CHAIN_GROUPS, SCORES, costs, {"macs": macs(1, 1) + 0.5}, architecture="chain")
+    assert result.channel_map.kept == {"first": (11,), "second": (15,)}
+    with pytest.raises(UserError, match="the narrowest network needs 1,408"):
+        one_shot(trained_chain(), CHAIN_GROUPS, SCORES, costs, {"macs": macs(1, 1)}, architecture="chain")
+
+
+def test_uniform_rate_is_zero_where_nothing_has_to_go():
+    assert uniform_rate(costs_of_chain(), {"macs": 40_000.0}) == 0

@@ -8,7 +8,7 @@ from torch import nn
 
 from fedreid.pruning.channel_group import ChannelGroup
 from fedreid.pruning.schedules import ToleranceController, play_and_prune
-from fedreid.pruning.schedules.play_and_prune import first_threshold
+from fedreid.pruning.schedules.play_and_prune import below, first_threshold
 from fedreid.pruning.schedules.shrinking import Shrinking
 
 GROUPS = (ChannelGroup("only", 6, ("0",), ("1",)),)
@@ -60,6 +60,10 @@ def test_first_threshold_is_the_largest_that_is_acceptable():
     threshold = first_threshold(network, {"only": 1}, lambda model: accuracy(model) >= 0.21 - 0.035)
     assert threshold == pytest.approx(3, abs=1e-6)
     assert network.widths == {"only": 6}
+
+
+def test_what_is_at_the_threshold_stays():
+    assert below(Shrinking(net(), GROUPS, "net"), 3.0, {"only": 1}) == [("only", 0), ("only", 1)]
 
 
 def test_removes_within_the_tolerance_and_lowers_the_threshold():

@@ -160,7 +160,7 @@ def test_a_full_map_gives_the_network_itself():
 
 
 def test_a_shortcut_stays_where_pruning_makes_widths_equal():
-    """A narrower stage may end up as wide as the one before; its first block has a shortcut convolution all the same."""
+    """A narrowed stage may be as wide as the one before; its first block has a shortcut convolution all the same."""
     groups = groups_of(backbone("resnet10"))
     channel_map = full_map(groups, "resnet10").compose({"layer2": range(8)})
     small = sub_network(settings_of("resnet10", last_stride=1), channel_map)

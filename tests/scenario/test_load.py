@@ -76,8 +76,8 @@ def test_settings_are_frozen(tmp_path: Path) -> None:
         (
             '[data.sources.people]\npath = "x"',
             "shop.toml: [data.sources.people] path is not a setting. It belongs to format market1501 or dukemtmc or "
-            "others, not to synthetic. There are: format, identities, test_identities, cameras, images_per_camera, domain, "
-            "seed.",
+            "others, not to synthetic. There are: format, identities, test_identities, cameras, images_per_camera, "
+            "domain, seed.",
         ),
     ],
 )

@@ -1,0 +1,69 @@
+"""The catalogue of devices: what a board's memory and speed allow, by its name."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from fedreid.errors import UserError
+from fedreid.pruning.costs import BYTES, Costs
+
+CATALOGUE = Path(__file__).with_name("devices.toml")
+MEGABYTES = 1000  # of a gigabyte
+
+
+@dataclass(frozen=True)
+class Device:
+    """A board or a GPU; `devices.toml` says where the figures are from.
+
+    Attributes:
+        title: the maker's name for it.
+        memory_gb: gigabytes of memory.
+        gflops: peak of float32, in 10^9 operations a second; a multiply-accumulate is two.
+        bandwidth_gbs: of its memory, in 10^9 bytes a second.
+        watts: at that speed.
+    """
+
+    title: str
+    memory_gb: float
+    gflops: float
+    bandwidth_gbs: float
+    watts: float
+
+    @property
+    def memory_mb(self) -> float:
+        return self.memory_gb * MEGABYTES
+
+    def latency_ms(self, costs: Costs) -> float:
+        """The least time that one image can take: arithmetic at its peak, or all values through memory once.
+
+        A roofline: real networks stay above it, more so the smaller they are. It ranks networks on one device; for a
+        promise, measure there.
+        """
+        arithmetic = 2 * costs.macs / (self.gflops * 1e9)
+        traffic = BYTES * (costs.params + 2 * costs.activations) / (self.bandwidth_gbs * 1e9)  # written, and read
+        return 1e3 * max(arithmetic, traffic)
+
+
+@cache
+def catalogue() -> Mapping[str, Device]:
+    """All devices, by name."""
+    return {name: Device(**entry) for name, entry in tomllib.loads(CATALOGUE.read_text(encoding="utf-8")).items()}
+
+
+def device_named(name: str) -> Device:
+    """One of them.
+
+    Raises:
+        UserError: there is none of this name.
+    """
+    known = catalogue()
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise UserError(f"pruning.budgets: device = {name!r} is not in the catalogue: {', '.join(known)}.{hint}")
+    return known[name]

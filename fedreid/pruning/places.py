@@ -1,0 +1,88 @@
+"""Rows and columns of arrays, as they lie in memory: cut out, added in, and which places they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from fedreid.models.flat import FlatArrays, Layout
+from fedreid.pruning.maps import Indices, TensorMap
+
+WHOLE = (None, None)
+
+
+def slice_shape(shape: tuple[int, ...], indices: tuple[np.ndarray | None, np.ndarray | None]) -> tuple[int, ...]:
+    """The shape of these rows and columns of an array."""
+    sizes = list(shape)
+    for dimension, ids in enumerate(indices):
+        if ids is not None:
+            sizes[dimension] = len(ids)
+    return tuple(sizes)
+
+
+def is_within(shape: tuple[int, ...], rows: Indices, columns: Indices) -> np.ndarray:
+    """Booleans that say which places of an array are in these rows and columns, in a shape that spreads to the array's.
+
+    Coverage is a product of rows and columns: the places of a kernel are all covered, or none.
+    """
+    found = np.ones((1,) * len(shape), bool)
+    for axis, ids in enumerate((rows, columns)):
+        if ids is not None:
+            along = np.zeros(shape[axis], bool)
+            along[ids] = True
+            found = found & along.reshape([-1 if other == axis else 1 for other in range(len(shape))])
+    return found
+
+
+def slice_arrays(arrays: Mapping[str, np.ndarray], tensors: TensorMap, layout: Layout) -> FlatArrays:
+    """A sub-network's arrays in one block of memory, laid out as its clients have them.
+
+    Args:
+        arrays: of the full network.
+        layout: of the sub-network's tensors.
+    """
+    block = FlatArrays(layout, np.zeros(layout.size, next(iter(arrays.values())).dtype))
+    for name, target in block.items():
+        source, axes = arrays[name], memory_axes(target)
+        source = source.transpose(axes)
+        for dimension, ids in enumerate(tensors.get(name, WHOLE)):
+            if ids is not None:
+                source = source.take(ids, axis=axes.index(dimension))
+        target.transpose(axes)[...] = source
+    return block
+
+
+def add_at(target: np.ndarray, values: np.ndarray, rows: Indices, columns: Indices) -> None:
+    """target[rows, columns] += values, in place.
+
+    Columns are spread out with zeros between them, so that whole rows are added: four times as quick as an index for
+    each value, if both lie alike in memory.
+    """
+    axes = memory_axes(target)
+    target, values = target.transpose(axes), values.transpose(axes)
+    if columns is not None:
+        axis = axes.index(1)
+        source = np.full(target.shape[axis], len(columns))
+        source[columns] = np.arange(len(columns))
+        shape = list(values.shape)
+        shape[axis] = 1
+        values = np.concatenate([values, np.zeros(shape)], axis).take(source, axis)
+    target[(slice(None),) * axes.index(0) + (slice(None) if rows is None else rows,) if axes else ...] += values
+
+
+def memory_axes(array: np.ndarray) -> list[int]:
+    """The array's axes as they lie in memory, the one with the longest steps first: channels may come last."""
+    return sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
+
+
+class Scratch:
+    """Memory for one array after the other, laid out as they are."""
+
+    def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self._block = np.empty(max((array.size for array in arrays.values()), default=0))
+
+    def like(self, array: np.ndarray) -> np.ndarray:
+        axes = memory_axes(array)
+        flat = self._block[: array.size].reshape([array.shape[axis] for axis in axes])
+        return flat.transpose(np.argsort(axes)) if axes else flat

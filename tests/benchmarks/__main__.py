@@ -15,7 +15,7 @@ from tests.benchmarks import (
 )
 
 for module in (
-    ranking, verification, hard_negatives, fedfr_round, round_trip, server_memory, engines, dataset_cache, pruning_costs, pruned_aggregation,
-    synthetic_difficulty,
+    ranking, verification, hard_negatives, fedfr_round, round_trip, server_memory, engines, dataset_cache,
+    pruning_costs, pruned_aggregation, synthetic_difficulty,
 ):  # fmt: skip
     module.main()

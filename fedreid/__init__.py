@@ -6,6 +6,7 @@ own report. Every command is one function call away::
     result = fedreid.run("scenarios/quickstart.toml", out="results/mine", engine="ray")
     result.final["generic/synthetic/mAP"]
     result.metrics                                   # a pandas frame
+    fedreid.prune("results/mine", data="results/mine", out="small", options=fedreid.PruneOptions(limits={"macs": 0.5}))
 """
 
 from __future__ import annotations
@@ -13,14 +14,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fedreid.compression import PruneOptions, PruneResult, prune
     from fedreid.simulation.launch import Interrupted, RunResult, resume, run
 
 __version__ = "0.1.0"
-__all__ = ["Interrupted", "RunResult", "resume", "run"]
+__all__ = ["Interrupted", "PruneOptions", "PruneResult", "RunResult", "prune", "resume", "run"]
 
 
 def __getattr__(name: str) -> Any:
     # Importing the domain must not import Flower: the engine is loaded when it is asked for.
+    if name in ("PruneOptions", "PruneResult", "prune"):
+        from fedreid import compression
+
+        return getattr(compression, name)
     if name in __all__:
         from fedreid.simulation import launch
 

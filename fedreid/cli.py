@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.table import Table
 
 from fedreid.cli_data import data_app
 from fedreid.cli_options import Overrides, ScenarioFile
+from fedreid.cli_prune import prune
 from fedreid.errors import RunError, UserError
 from fedreid.progress import progress_for
 
@@ -31,6 +33,7 @@ app = typer.Typer(
 scenario_app = typer.Typer(help="Look at scenarios.", no_args_is_help=True)
 app.add_typer(scenario_app, name="scenario")
 app.add_typer(data_app, name="data")
+app.command()(prune)
 
 RunFolder = Annotated[Path, typer.Argument(help="folder of a run", show_default=False)]
 
@@ -93,7 +96,8 @@ def _finish(result: RunResult) -> None:
     console = Console(soft_wrap=True, highlight=False)
     for key, value in result.final.items():
         if _is_told(key, result.final):
-            console.print(f"{key:<40} {value:6.2f} %")
+            figure = "no query has a match" if math.isnan(value) else f"{value:6.2f} %"
+            console.print(f"{key:<40} {figure}")
     console.print(f"run folder: {result.run_dir}")
     console.print(f"report:     {result.report}")
 

@@ -6,6 +6,7 @@ microseconds; the terminal is redrawn four times a second, whatever the number o
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -97,7 +98,7 @@ class PlainProgress(Progress):
             parts = [f"round {round}/{tally.rounds}", clients, *failed, f"loss {tally.loss:.3f}"]
         else:
             parts = ["start"]
-        parts += [f"{label(key)} {value:.1f}" for key, value in metrics.items() if "/" in key]
+        parts += [f"{label(key)} {_figure(value)}" for key, value in metrics.items() if "/" in key]
         if was_round:
             parts += [f"{tally.rate:,.0f} img/s", f"left {duration(tally.seconds_left())}"]
         self._line("  ".join(parts))
@@ -119,6 +120,11 @@ def label(key: str) -> str:
     scope, _, rest = key.partition("/")
     dataset, _, metric = rest.rpartition("/")
     return f"own {metric} {dataset}" if scope == "personalized" else f"{metric} {dataset}"
+
+
+def _figure(value: float) -> str:
+    """A score in percent; there is none where no query has a match."""
+    return "no match" if math.isnan(value) else f"{value:.1f}"
 
 
 class LiveProgress(Progress):
@@ -230,13 +236,13 @@ def _figures_line(tally: Tally) -> Text:
         line.append(f"{' · ' if line else ''}loss {tally.mean_loss():.3f}")
     for key, value in tally.latest.items():
         line.append(f"{' · ' if line else ''}{label(key)} ")
-        line.append(f"{value:.1f}", "bold")
+        line.append(_figure(value), "bold")
         line.append_text(_signed(tally.change.get(key)))
     return line
 
 
 def _signed(change: float | None) -> Text:
-    if change is None:
+    if change is None or math.isnan(change):
         return Text("")
     return Text(f" {change:+.1f}", style="green" if change > 0.05 else "red" if change < -0.05 else "dim")
 
@@ -257,7 +263,7 @@ def _row(
     row = Text(f"{round if seconds is not None else 'start':>5}")
     row.append(f"{tally.loss:9.3f}" if seconds is not None else f"{'':9}")
     for key in columns:
-        value = Text(f"{metrics[key]:.1f}" if key in metrics else "–")
+        value = Text(_figure(metrics[key]) if key in metrics else "–")
         change = _signed(tally.change.get(key)) if key in metrics else Text("")
         change.pad_left(max(0, 7 - len(change)))
         value.pad_left(max(0, _width(key) - len(value) - len(change)))

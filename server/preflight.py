@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from fedreid.data.federation import FederationData
+from fedreid.data.generic_test import GenericTest
+from fedreid.data.image_set import ImageSet
 from fedreid.errors import UserError
 from fedreid.models import build_backbone
 from fedreid.models.sharing import shared_tensors
@@ -137,6 +139,31 @@ def long_evaluations(scenario: Scenario, data: FederationData) -> list[str]:
         f"embed up to {embedded:,} images of strangers, and train on {trained:,} images in all rounds. "
         f"To save time, set {' or '.join(remedies)}."
     ]
+
+
+def fruitless_tests(data: FederationData) -> list[str]:
+    """Warnings: of test sets, or random halves of them, in which no query has a match on another camera."""
+    warnings = []
+    for name, test in data.generic.items():
+        if not isinstance(test, GenericTest):
+            continue
+        fruitless = sum(not _has_match(*test.sets(draw)) for draw in range(len(test.draws)))
+        if fruitless:
+            where = f"in {fruitless:,} of its {len(test.draws):,} random halves, " if len(test.draws) > 1 else ""
+            warnings.append(
+                f"{name}: {where}no query has a match on another camera, so its ranking has no figures. Check how its "
+                "names tell the camera, or leave its test out."
+            )
+    return warnings
+
+
+def _has_match(query: ImageSet, gallery: ImageSet) -> bool:
+    """Whether the gallery has somebody who is asked about, on another camera than a query's."""
+    cameras: dict[int, set[int]] = {}
+    for identity, camera in zip(gallery.identities.tolist(), gallery.cameras.tolist(), strict=True):
+        cameras.setdefault(identity, set()).add(camera)
+    asked = zip(query.identities.tolist(), query.cameras.tolist(), strict=True)
+    return any(cameras.get(identity, set()) - {camera} for identity, camera in asked)
 
 
 def _looks_at_strangers(scenario: Scenario, clients: int) -> float:

@@ -24,7 +24,7 @@ from fedreid.scenario import Scenario, load_scenario, pinned, to_toml
 from fedreid.training import pretrain
 from fedreid.training.device import torch_threads
 from fedreid.training.pretrain import initial_backbone, untrained
-from server.preflight import long_evaluations, refuse_data, refuse_settings
+from server.preflight import fruitless_tests, long_evaluations, refuse_data, refuse_settings
 from server.tiers import are_widths_known, make_tiers
 
 
@@ -94,7 +94,7 @@ def set_up(run_dir: Path, progress: Progress) -> Setup:
     refuse_settings(scenario)
     data = FederationData.prepare(scenario, run_dir, progress.stage)
     refuse_data(scenario, data)
-    for warning in long_evaluations(scenario, data):
+    for warning in [*fruitless_tests(data), *long_evaluations(scenario, data)]:
         progress.message(warning)
     if are_widths_known(scenario.pruning) and not (run_dir / run_folder.SETUP).exists():
         make_tiers(

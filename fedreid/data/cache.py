@@ -2,6 +2,7 @@
 
     CACHE/decoded/KEY/images.npy     uint8 (rows, height, width, 3)
     CACHE/decoded/KEY/entry.json     which rows could not be decoded, and why
+    CACHE/decoded/KEY/digests.npy    a hash of each row's pixels, once somebody asked (`fedreid.data.image_digests`)
     CACHE/decoded/stamps/STAMP       the content hash that a dataset on disk had when it was last read
     CACHE/decoded/stamps/SIZES       empty: there may be an entry of files of these sizes
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -165,7 +167,7 @@ def _make_empty(file: Path, shape: tuple[int, ...]) -> int:
 
 def _decode_chunk(chunk: Chunk) -> Decoded:
     """Runs in a worker. Plain writes, not a memory map: on a full disk those raise instead of killing the process."""
-    images = np.empty((len(chunk.paths), *chunk.image_size, 3), dtype=np.uint8)
+    images = _scratch((len(chunk.paths), *chunk.image_size, 3))
     digests = [UNREADABLE] * len(chunk.paths)
     facts = [ABSENT] * len(chunk.paths)
     bad: list[Bad] = []
@@ -184,6 +186,20 @@ def _decode_chunk(chunk: Chunk) -> Decoded:
         stream.seek(chunk.offset)
         stream.write(images.data)
     return Decoded(chunk.first, tuple(digests), tuple(facts), tuple(bad))
+
+
+_KEPT = threading.local()
+
+
+def _scratch(shape: tuple[int, ...]) -> np.ndarray:
+    """Memory for a chunk, uint8 of this shape with anything in it: the same for the next chunk of this thread.
+
+    Memory that is new to a process is slow to get, in a virtual machine above all; a chunk has megabytes of it.
+    """
+    size = math.prod(shape)
+    if getattr(_KEPT, "buffer", np.empty(0)).size < size:
+        _KEPT.buffer = np.empty(size, dtype=np.uint8)
+    return _KEPT.buffer[:size].reshape(shape)
 
 
 def _leave_out(file: Path, rows: Sequence[int]) -> None:

@@ -20,8 +20,8 @@ from fedreid.data.faces.face_images import face_test
 from fedreid.data.faces.face_tests import FaceLists, open_lists, save_lists, sizes_of
 from fedreid.data.generic_test import FaceTest, GenericTest
 from fedreid.data.image_set import ImageSet
-from fedreid.data.locations import cache_folder
-from fedreid.data.overlap import refuse_same_folders, refuse_shared_images
+from fedreid.data.locations import cache_folder, dataset_folder
+from fedreid.data.overlap import refuse_same_folders, refuse_shared_images, repeated
 from fedreid.data.partition import partition
 from fedreid.data.sources import read_source
 from fedreid.data.splits import PUBLIC, Split, client_part, generic_part, read_columns, refuse_changes, write_split
@@ -64,6 +64,8 @@ class FederationData:
         """
         caches, split = _distributed(scenario, on_progress)
         tests, tables = _face_tests({name: cache.table for name, cache in caches.items()}, split)
+        for name, note in repeated(split, caches).items():
+            tables[name] = replace(tables[name], notes=(*tables[name].notes, note))
         if scenario.evaluation.personalized == "test_set":
             _refuse_untested(split)
         index: dict[str, Any] = {
@@ -72,7 +74,12 @@ class FederationData:
             "datasets": datasets(split),
             "caches": {name: str(cache.path.absolute()) for name, cache in caches.items()},
             "tests": {name: str(save_lists(lists, cache_folder(scenario.data))) for name, lists in tests.items()},
-            "summary": summarise(split, tables, {name: cache.bad_images for name, cache in caches.items()}),
+            "summary": summarise(
+                split,
+                tables,
+                {name: cache.bad_images for name, cache in caches.items()},
+                personalized=scenario.evaluation.personalized,
+            ),
         }
         for name, lists in tests.items():
             index["summary"]["sources"][name]["faces"] = sizes_of(lists)
@@ -215,9 +222,17 @@ def split_of(scenario: Scenario, on_progress: Progress | None = None) -> Split:
 def _distributed(scenario: Scenario, on_progress: Progress | None) -> tuple[dict[str, ImageCache], Split]:
     caches = {name: _decoded(name, scenario, on_progress) for name in scenario.data.sources}
     tables = {name: cache.table for name, cache in caches.items()}
-    refuse_same_folders(tables)
+    refuse_same_folders(tables, _origins(scenario))
     refuse_shared_images(caches)
     return caches, partition(tables, scenario.partition, scenario.seed)
+
+
+def _origins(scenario: Scenario) -> dict[str, tuple[str, Path]]:
+    """Format and folder of each source that a scenario names by its folder."""
+    if scenario.data.synthetic_twin:
+        return {}
+    named = {name: source for name, source in scenario.data.sources.items() if source.format != "synthetic"}
+    return {name: (source.format, dataset_folder(source.path, scenario.data)) for name, source in named.items()}
 
 
 def cache_paths(run_dir: Path) -> list[Path]:

@@ -26,6 +26,7 @@ from fedreid.data.splits import (
     generic_part,
     part_order,
 )
+from fedreid.data.synthetic.writing import TWINS
 from fedreid.errors import UserError
 from fedreid.scenario.schema import PartitionSettings
 
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
 
 ORDER, SIZES = 1, 2  # second word of the seed: who goes first, how many each; 3 is in `held_out`
 FEWEST = 2  # identities of a client: with one, every embedding is right and nothing is learnt
+
+TWINS_ARE_SMALL = (
+    "data.synthetic_twin puts a few made-up people in the place of each dataset: scenarios/twins/ has scenarios whose "
+    "numbers fit them."
+)
 
 
 def partition(tables: Mapping[str, ImageTable], settings: PartitionSettings, seed: int) -> Split:
@@ -48,6 +54,15 @@ def partition(tables: Mapping[str, ImageTable], settings: PartitionSettings, see
     Raises:
         UserError: the data don't suffice for what the scenario asks.
     """
+    try:
+        return _partitioned(tables, settings, seed)
+    except UserError as error:
+        if any(TWINS in table.root.parts for table in tables.values()):
+            raise UserError(f"{error}\n  {TWINS_ARE_SMALL}") from None
+        raise
+
+
+def _partitioned(tables: Mapping[str, ImageTable], settings: PartitionSettings, seed: int) -> Split:
     if settings.by == "lists":
         return listed(tables, expanded(settings.lists))
     _refuse_unsuitable(tables, settings)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ COLUMNS = ("source", "row", "path", "identity", "camera", "use")
 NUMBERS = ("row", "identity", "camera")  # the columns that are
 PERSON = ["source", "identity"]  # who somebody is: the same number in two sources is two people
 PUBLIC = "public"
+GENERIC = re.compile(r"generic-[A-Za-z0-9][A-Za-z0-9_-]*(@[0-9]{2,})?", re.ASCII)
 
 
 def client_part(client: int) -> str:
@@ -124,10 +126,28 @@ def read_split(folder: Path) -> Split:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; a run folder keeps its split there")
     names = sorted((file.stem for file in folder.glob("*.csv")), key=part_order)
+    if unknown := [name for name in names if not is_part(name)]:
+        raise UserError(
+            f"{folder / unknown[0]}.csv: not a part of a split: expected public.csv, client-000.csv and so on, or "
+            "generic-SOURCE.csv.\n  Rename the file, or take it out of the folder."
+        )
     frames = [read_part(folder / f"{name}.csv").assign(part=name) for name in names]
     if not frames:
         raise UserError(f"{folder}: no split in this folder (public.csv, client-000.csv, ...)")
     return Split(pd.concat(frames, ignore_index=True)[["part", *COLUMNS]])
+
+
+def is_part(name: str) -> bool:
+    """Whether a part may have that name: public, client-000, client-1000, generic-SOURCE, generic-SOURCE@00."""
+    kind, _, rest = name.partition("-")
+    if kind == "client":
+        return rest.isascii() and rest.isdigit() and client_part(int(rest)) == name
+    return name == PUBLIC or (kind == "generic" and GENERIC.fullmatch(name) is not None)
+
+
+def source_of(part: str) -> str:
+    """The source of a generic part: market of generic-market, viper of generic-viper@03."""
+    return part.removeprefix("generic-").partition("@")[0]
 
 
 def part_order(part: str) -> tuple[int, int | str]:
@@ -158,17 +178,57 @@ def read_columns(file: Path) -> dict[str, Any]:
         UserError: as `read_part`.
     """
     try:
-        with file.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        with _opened(file) as stream:
             header, *rows = csv.reader(stream)
         if tuple(header) != COLUMNS:
-            raise ValueError(f"its columns are {', '.join(header)}")
-        columns: dict[str, Any] = dict(zip(COLUMNS, zip(*rows, strict=True), strict=True))
-        columns = columns or dict.fromkeys(COLUMNS, ())
+            raise ValueError("the header")
+        columns: dict[str, Any] = dict(zip(COLUMNS, zip(*rows, strict=True), strict=True))  # none: a ValueError
         return columns | {name: np.array(list(map(int, columns[name])), dtype=np.int64) for name in NUMBERS}
     except FileNotFoundError:
         raise UserError(f"{file}: no such file; the split of this run is incomplete") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{file}: not a part of a split ({','.join(COLUMNS)}): {error}") from None
+    except OSError as error:
+        raise UserError(f"{file}: can't be read: {error.strerror}") from None
+    except (ValueError, OverflowError, csv.Error):
+        raise UserError(f"{file}: not a part of a split ({','.join(COLUMNS)}): {_fault(file)}") from None
+
+
+def _opened(file: Path) -> TextIO:
+    """Some editors start a file with a byte order mark."""
+    return file.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def _fault(file: Path) -> str:
+    """What is wrong with a part, for somebody who edits it: the first line that doesn't fit, and why."""
+    with _opened(file) as stream:
+        reader = csv.reader(stream)
+        try:
+            header = next(reader, None)
+            if header is None:
+                return "it is empty"
+            if tuple(header) != COLUMNS:
+                return f"its columns, in line 1, are {', '.join(header)[:100]!r}"
+            for row in reader:
+                if found := _fault_of_row(row):
+                    return f"line {reader.line_num} {found}"
+        except csv.Error as error:
+            return f"line {reader.line_num}: {error}"
+    return "no image follows its first line"
+
+
+def _fault_of_row(row: list[str]) -> str | None:
+    if not row:
+        return "is empty"
+    if len(row) != len(COLUMNS):
+        return f"has {len(row)} values, not {len(COLUMNS)}"
+    for column, text in zip(COLUMNS, row, strict=True):
+        if column in NUMBERS:
+            try:
+                np.int64(int(text))
+            except ValueError:
+                return f"has the {column} {text[:40]!r}, which is no whole number"
+            except OverflowError:
+                return f"has the {column} {text[:40]}, which is too large a number"
+    return None
 
 
 def check_disjoint(split: Split, *, may_share: bool = False) -> None:

@@ -14,9 +14,19 @@ if TYPE_CHECKING:
 
 
 def summarise(
-    split: Split, tables: Mapping[str, ImageTable], bad_images: Mapping[str, tuple[str, ...]]
+    split: Split,
+    tables: Mapping[str, ImageTable],
+    bad_images: Mapping[str, tuple[str, ...]],
+    *,
+    personalized: str = "held_out",
 ) -> dict[str, Any]:
     """Counts for `summary.json`, in plain Python numbers.
+
+    Args:
+        split: who gets which image.
+        tables: by source name.
+        bad_images: by source name, what was left out.
+        personalized: what a client's own model is asked: "held_out" or "test_set".
 
     Returns:
         sources: by name, {train, query, gallery: {identities, images, cameras}, notes: [...], bad_images: [...]}
@@ -37,7 +47,10 @@ def summarise(
         "clients": [_client(number, rows) for number, rows in enumerate(_by_part(private, split.clients))],
         "shared_identities": int((holders > 1).sum()),
         "bad_images": [f"{name}: {text}" for name, texts in bad_images.items() for text in texts],
-        "notes": [f"{name}: {note}" for name, table in tables.items() for note in table.notes] + _notes(split),
+        "notes": [
+            *(f"{name}: {note}" for name, table in tables.items() for note in table.notes),
+            *_notes(split, personalized),
+        ],
     }
 
 
@@ -91,7 +104,7 @@ def _client(number: int, rows: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _notes(split: Split) -> list[str]:
+def _notes(split: Split, personalized: str) -> list[str]:
     private = split.frame[split.frame["part"].str.startswith("client-")]
     cameras = private.groupby("part")["camera"].agg(["min", "max"])
     within = int(((cameras["min"] == cameras["max"]) & (cameras["min"] >= 0)).sum())
@@ -100,6 +113,6 @@ def _notes(split: Split) -> list[str]:
         notes.append("no public set: nothing to pre-train on")
     if not any(part.startswith("generic-") for part in split.parts):
         notes.append("no source has query and gallery images: no generic evaluation")
-    if within:
+    if within and personalized == "held_out":
         notes.append(f"clients that see through one camera, so that personalized figures are within it: {within}")
     return notes

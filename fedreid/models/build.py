@@ -26,13 +26,18 @@ def build_backbone(
         ValueError: a SphereNet without a size, or with one that it can't take.
     """
     with torch.device("meta"):  # torch's own initialisation would draw from the global stream
-        model = _network(settings, image_size)
+        model = empty_network(settings, image_size)
     model.to_empty(device="cpu")
     model.initialise(generator or torch.Generator().manual_seed(0))
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def _network(settings: ModelSettings, image_size: tuple[int, int] | None) -> Backbone:
+def empty_network(settings: ModelSettings, image_size: tuple[int, int] | None) -> Backbone:
+    """A backbone with the values that torch gives it; on the meta device, with none at all.
+
+    Raises:
+        ValueError: a SphereNet without a size, or with one that it can't take.
+    """
     if settings.backbone not in SPHERENET_DEPTHS:
         return ResNet(settings)
     if image_size is None:

@@ -41,7 +41,7 @@ def sub_network(
         ValueError: the map is of another network, or the state is.
     """
     with torch.device("meta"):
-        model = models._network(settings, image_size)
+        model = models.empty_network(settings, image_size)
     architecture = architecture_of(model)
     if channel_map.architecture != architecture:
         raise ValueError(f"the map is of {channel_map.architecture}, the network is {architecture}")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from fedreid.scenario.pruning_checks import pruning_contradictions
+from fedreid.scenario.same_people import overlap_of
 from fedreid.scenario.source_schema import is_unseen
 
 if TYPE_CHECKING:
     from fedreid.scenario.schema import Scenario
-    from fedreid.scenario.source_schema import FolderSource, Source
+    from fedreid.scenario.source_schema import FolderSource
 
 
 class Contradictions(ValueError):
@@ -48,11 +48,8 @@ def _sources(scenario: Scenario) -> Iterator[tuple[str, str]]:
             'has only datasets that are unseen: nobody is left to train, add one with role = "clients"',
         )
     for (first, one), (second, other) in itertools.combinations(sources.items(), 2):
-        if _people(one) == _people(other):
-            yield (
-                f"data.sources.{second}",
-                f"holds the same people as data.sources.{first}: an identity would belong to two clients; remove one",
-            )
+        if (why := overlap_of(one, other)) is not None:
+            yield f"data.sources.{second}", f"holds the same people as data.sources.{first}{why}"
 
 
 def _folder(key: str, source: FolderSource) -> Iterator[tuple[str, str]]:
@@ -66,13 +63,6 @@ def _folder(key: str, source: FolderSource) -> Iterator[tuple[str, str]]:
             f"{key}.camera_pattern",
             f"= {source.camera_pattern!r} has no group: put the camera in brackets, as in '_c([0-9]+)'",
         )
-
-
-def _people(source: Source) -> tuple[object, ...]:
-    """What tells apart who is in a source."""
-    if source.format == "synthetic":
-        return source.format, source.seed, source.domain
-    return source.format, PurePath(source.path)
 
 
 def _public(scenario: Scenario) -> Iterator[tuple[str, str]]:
@@ -110,7 +100,7 @@ def _clients(scenario: Scenario) -> Iterator[tuple[str, str]]:
         yield "partition.identities_per_client", f"= {count} is for by = 'identity', not for by = {partition.by!r}"
     if partition.by == "lists" and not partition.lists:
         yield "partition.lists", "is empty: name the folder that `fedreid data split` wrote"
-    if not partition.held_out and scenario.evaluation.personalized != "test_set":
+    if not partition.held_out and partition.by != "lists" and scenario.evaluation.personalized != "test_set":
         yield (
             "partition.held_out",
             '= 0 leaves nothing for personalized evaluation: set evaluation.personalized = "test_set"',

@@ -6,6 +6,7 @@ from tests.benchmarks import (
     fedfr_round,
     hard_negatives,
     pruned_aggregation,
+    pruned_training,
     pruning_costs,
     ranking,
     round_trip,
@@ -15,7 +16,7 @@ from tests.benchmarks import (
 )
 
 for module in (
-    ranking, verification, hard_negatives, fedfr_round, round_trip, server_memory, engines, dataset_cache,
-    pruning_costs, pruned_aggregation, synthetic_difficulty,
+    ranking, verification, hard_negatives, fedfr_round, round_trip, server_memory, engines, synthetic_difficulty,
+    dataset_cache, pruning_costs, pruned_aggregation, pruned_training,
 ):  # fmt: skip
     module.main()

@@ -138,6 +138,28 @@ def test_a_client_of_one_camera_is_evaluated_within_it(root: Path, tmp_path: Pat
     assert "clients that see through one camera, so that personalized figures are within it: 2" in data.summary["notes"]
 
 
+def test_what_is_said_of_cameras_is_about_held_out_images(root: Path, tmp_path: Path) -> None:
+    wanted = scenario(root, by="camera")
+    wanted = wanted.model_copy(update={"evaluation": wanted.evaluation.model_copy(update={"personalized": "test_set"})})
+    notes = FederationData.prepare(wanted, tmp_path).summary["notes"]
+    assert not [note for note in notes if "personalized figures" in note]
+
+
+def test_an_image_that_is_trained_on_and_tested_is_told_in_the_notes(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root / "shop", tmp_path / "shop")
+    files = sorted((tmp_path / "shop").rglob("*.png"))
+    data = FederationData.prepare(scenario(tmp_path), tmp_path / "first")
+    assert not [note for note in data.summary["notes"] if "trained on" in note]
+    shutil.copy(files[-1], files[0])  # people of the test set are the last or the first: one of them isn't in it
+    shutil.copy(files[-1], files[len(files) // 2])
+    (note,) = (
+        note
+        for note in FederationData.prepare(scenario(tmp_path), tmp_path / "second").summary["notes"]
+        if "trained on" in note
+    )
+    assert note.startswith("shop: images of query and gallery that are trained on, too")
+
+
 def test_the_summary_counts_by_hand(root: Path, tmp_path: Path) -> None:
     summary = FederationData.prepare(scenario(root, public_identities=2), tmp_path).summary
     assert summary["sources"]["shop"]["train"] == {"identities": 6, "images": 36, "cameras": 2}

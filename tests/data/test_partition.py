@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -289,6 +291,21 @@ def test_more_public_identities_than_there_are_is_refused() -> None:
     assert refusal(table(people=9), public_identities=10) == (
         "partition.public_identities = 10: found only 9 training identities"
     )
+
+
+def test_where_a_synthetic_twin_is_too_small_the_scenarios_for_twins_are_named() -> None:
+    twin = replace(table(people=9), root=Path("/cache/twins/market1501-0a1b/bounding_box"))
+    found = refusal(twin, public_identities=10)
+    assert found.startswith("partition.public_identities = 10: found only 9 training identities\n")
+    assert "scenarios/twins/" in found
+
+
+def test_cameras_that_are_unknown_in_training_only_are_no_clients() -> None:
+    """As those of iLIDS."""
+    rows = [(f"{person}_{image}", person, -1, "train") for person in range(4) for image in range(3)]
+    tested = [("q", 9, 1, "query"), ("g", 9, 2, "gallery")]
+    found = refusal(of_rows("airport", [*rows, *tested]), by="camera", public_identities=0)
+    assert "airport: partition.by = 'camera' needs every image's camera; it is unknown for 12 of 12 training" in found
 
 
 def test_a_source_without_training_and_test_images_is_refused() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -72,9 +74,35 @@ def test_an_image_that_is_not_there_is_named(written: Path) -> None:
     assert "fedreid data split" in text
 
 
-def test_another_identity_than_the_datasets_is_refused(written: Path) -> None:
-    edit(written / "client-001.csv", lambda rows: rows.assign(identity=rows["identity"] + 1))
-    assert "the lists say identity" in refusal(written)
+def test_people_may_have_other_numbers_than_in_the_lists(written: Path) -> None:
+    """As they get when a folder of another person is added in front of them."""
+    more = tables()
+    people = more["people"].frame
+    more["people"] = replace(more["people"], frame=people.assign(identity=people["identity"] + 1))
+    before, after = by_lists(written, tables()).frame, by_lists(written, more).frame
+    shift = (before["source"] == "people").astype("int64")
+    assert after.equals(before.assign(identity=before["identity"] + shift))
+
+
+@pytest.mark.parametrize(
+    ("rows_changed", "says"),
+    [
+        (1, r"the lists say identity 5 and 50 of \S+ and \S+, and /data/people says that they show one person"),
+        (99, r"the lists say identity 50 of both \S+ and \S+, and /data/people says \d and \d"),
+    ],
+    ids=["one as two", "two as one"],
+)
+def test_other_people_than_the_datasets_are_refused(written: Path, rows_changed: int, says: str) -> None:
+    edit(
+        written / "client-001.csv",
+        lambda rows: rows.assign(identity=rows["identity"].where(rows.index >= rows_changed, 50)),
+    )
+    assert re.search(says, refusal(written))
+
+
+def test_another_camera_than_the_datasets_is_refused(written: Path) -> None:
+    edit(written / "client-001.csv", lambda rows: rows.assign(camera=rows["camera"] + 1))
+    assert re.search(r"the lists say camera 2 of \S+, and /data/people says 1", refusal(written))
 
 
 def test_an_unknown_source_is_named(written: Path) -> None:
@@ -111,3 +139,61 @@ def test_a_client_without_training_images_is_refused(written: Path) -> None:
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     assert "no such folder" in refusal(tmp_path / "nowhere")
+
+
+# Test sets
+
+
+def move(file: Path, rows: pd.DataFrame) -> None:
+    """Add rows to a list."""
+    edit(file, lambda found: pd.concat([found, rows]))
+
+
+def test_training_on_people_of_a_test_set_is_refused(written: Path) -> None:
+    test = pd.read_csv(written / "generic-people.csv")
+    moved = test["path"] == "q"  # "g", of the same person, stays
+    edit(written / "generic-people.csv", lambda rows: rows[~moved])
+    move(written / "client-000.csv", test[moved].assign(use="train"))
+    assert "client-000.csv trains on somebody who is in generic-people.csv, too (as q)" in refusal(written)
+    (written / "generic-people.csv").unlink()
+    assert (by_lists(written, tables()).part("client-000")["path"] == "q").any()  # nobody is tested by these lists
+
+
+@pytest.mark.parametrize("use", ["query", "gallery"])
+def test_a_test_set_of_one_half_is_refused(written: Path, use: str) -> None:
+    edit(written / "generic-people.csv", lambda rows: rows[rows["use"] != use])
+    assert f"generic-people.csv has no {use}: a test set needs query and gallery" in refusal(written)
+
+
+def test_a_test_set_of_an_unknown_source_or_of_anothers_images_is_refused(written: Path) -> None:
+    rows = (written / "generic-people.csv").read_text()
+    (written / "generic-zzz.csv").write_text(rows)
+    assert "the lists name the source 'zzz', and data.sources has people, small" in refusal(written)
+    (written / "generic-zzz.csv").unlink()
+    (written / "generic-small@03.csv").write_text(rows)
+    assert "generic-small@03.csv has images of the source 'people', and is about 'small'" in refusal(written)
+    (written / "generic-small@03.csv").unlink()
+    (written / "generic-people@00.csv").write_text(rows)
+    assert "generic-people@00.csv and generic-people.csv are one test set" in refusal(written)
+
+
+def test_public_images_are_not_held_out(written: Path) -> None:
+    edit(written / "public.csv", lambda rows: rows.assign(use=["train", *["held_out"] * (len(rows) - 1)]))
+    assert "public.csv has uses other than train." in refusal(written)
+
+
+def test_an_image_may_be_query_and_in_the_gallery(tmp_path: Path) -> None:
+    """As MARS has it with queries_in_gallery."""
+    people = table("people", people=8).frame.itertuples(index=False, name=None)
+    tests = [("q", 100, 1, "query"), ("q", 100, 1, "gallery"), ("r", 100, 2, "query"), ("r", 100, 2, "gallery")]
+    both = {"people": of_rows("people", [*people, *tests])}
+    split = partition(both, PartitionSettings(clients=3), seed=3)
+    write_split(split, tmp_path)
+    assert by_lists(tmp_path, both) == split
+    edit(tmp_path / "generic-people.csv", lambda rows: pd.concat([rows, rows]))
+    assert "an image is in two parts" in refusal(tmp_path, both)
+
+
+def test_lists_need_no_share_that_is_held_out(written: Path) -> None:
+    none = PartitionSettings(by="lists", lists=str(written), held_out=0)
+    assert partition(tables(), none, seed=1) == by_lists(written, tables())

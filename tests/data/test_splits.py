@@ -95,15 +95,43 @@ def test_a_missing_folder_and_an_empty_one_are_refused(tmp_path: Path) -> None:
         read_split(tmp_path)
 
 
+HEADER = ",".join(COLUMNS) + "\n"
+
+
 @pytest.mark.parametrize(
-    "text",
-    ["", "a,b\n", ",".join(COLUMNS) + "\na,x,p,1,1,train\n", ",".join(COLUMNS) + "\na,1,p,1\n"],
-    ids=["empty", "other columns", "no number", "short row"],
+    ("text", "says"),
+    [
+        ("", "it is empty"),
+        (HEADER, "no image follows its first line"),
+        ("a,b\n", "its columns, in line 1, are 'a, b'"),
+        (HEADER + "a,1,p,1,1,train\na,x,p,1,1,train\n", "line 3 has the row 'x', which is no whole number"),
+        (HEADER + "a,1,p,1\n", "line 2 has 4 values, not 6"),
+        (HEADER + f"a,1,p,{2**63},1,train\n", f"line 2 has the identity {2**63}, which is too large a number"),
+        (HEADER + f"a,{-(2**80)},p,1,1,train\n", f"line 2 has the row {-(2**80)}, which is too large a number"),
+        (HEADER + "a,1,p,1,1,train\n\na,1,p,1,1,train\n", "line 3 is empty"),
+        (HEADER + "a,1," + "p" * 200_000 + ",1,1,train\n", "line 2: field larger than field limit"),
+    ],
+    ids=["empty", "header", "other columns", "no number", "short row", "large", "small", "empty line", "long"],
 )
-def test_a_file_that_is_no_part_is_refused_by_name(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_no_part_is_refused_by_name_and_line(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "public.csv").write_text(text)
-    with pytest.raises(UserError, match=r"public\.csv: not a part of a split"):
+    with pytest.raises(UserError) as caught:
         read_split(tmp_path)
+    assert f"public.csv: not a part of a split ({HEADER.strip()}): {says}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_column(folder: Path, split: Split) -> None:
+    for file in folder.iterdir():
+        file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert read_split(folder) == split
+
+
+@pytest.mark.parametrize("name", ["PUBLIC", "client-1", "client-0001", "clients-000", "generic", "generic-", "notes"])
+def test_a_file_of_another_name_is_refused(folder: Path, name: str) -> None:
+    (folder / f"{name}.csv").write_text((folder / "client-000.csv").read_text())
+    with pytest.raises(UserError, match=rf"{name}\.csv: not a part of a split: expected public\.csv"):
+        read_split(folder)
 
 
 def test_a_missing_part_is_refused_by_name(tmp_path: Path) -> None:

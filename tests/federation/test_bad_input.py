@@ -123,6 +123,21 @@ def test_a_client_left_without_images(run: Command) -> None:
     assert needed in errors
 
 
+def test_a_test_without_any_match_is_told_at_the_start_and_has_no_figures(run: Command, own_data: Path) -> None:
+    """Every query, and everybody in the gallery, on camera 1."""
+    for part in ("query", "bounding_box_test"):
+        for image in (own_data / part).glob("*_c2*"):
+            image.unlink()
+    status, out, _ = run(f"data.sources.tiny.path={own_data}", "federation.rounds=1")
+    assert status == 0
+    lines = out.splitlines()
+    (warning,) = [place for place, line in enumerate(lines) if line.startswith("tiny: no query has a match on another")]
+    assert warning < next(place for place, line in enumerate(lines) if line.startswith("round 1/1"))
+    assert "mAP tiny no match" in out
+    assert re.search(r"generic/tiny/mAP +no query has a match$", out, re.MULTILINE)
+    assert "nan" not in out
+
+
 def test_a_camera_left_without_images(run: Command, own_data: Path) -> None:
     """Camera 3 is seen by one identity only, which is public or too few to learn from."""
     image = next((own_data / "bounding_box_train").glob("0001_c1*"))

@@ -111,3 +111,57 @@ def test_settings_made_in_python_are_checked_too() -> None:
     data = DataSettings(sources={"people": SyntheticSource(format="synthetic")})
     with pytest.raises(ValidationError, match=r"partition\.public_source = 'x' is not one of"):
         Scenario(data=data, partition=PartitionSettings(public_source="x"))
+
+
+def of(**sources: str) -> str:
+    """Sources, each a format and further settings."""
+    return "".join(
+        f'[data.sources.{name}]\nformat = "{text.split()[0]}"\npath = "{name}"\n' + "\n".join(text.split()[1:]) + "\n"
+        for name, text in sources.items()
+    )
+
+
+UNSEEN = 'role="unseen"'
+
+
+@pytest.mark.parametrize(
+    ("sources", "why"),
+    [
+        (of(a="cuhk01", b="cuhk02"), "CUHK01 is P1 of CUHK02"),
+        (of(a="cuhk02 verify_counts=false", b="cuhk01 verify_counts=false"), "CUHK01 is P1 of CUHK02"),
+        (of(a="prid", b="prid_video"), "PRID 2011's stills are of the people in its videos"),
+        (of(a="market1501 verify_counts=false", b="mars"), "MARS is the video edition of Market-1501"),
+        (of(a="cuhk03 verify_counts=false", b='cuhk03 boxes="labelled"'), "both are CUHK03, whoever drew the boxes"),
+        (of(a='msmt17 version="V1"', b='msmt17 version="V2"'), "both are MSMT17, with faces blurred or not"),
+        (of(a="viper", b="viper"), "both are the whole of viper"),
+    ],
+)
+@pytest.mark.parametrize("unseen", ["", "a", "b"])
+def test_known_overlaps_of_people_are_refused(tmp_path: Path, sources: str, why: str, unseen: str) -> None:
+    text = sources.replace(f'path = "{unseen}"', f'path = "{unseen}"\n{UNSEEN}') if unseen else sources
+    if "P1" in why and f'"cuhk02"\npath = "{unseen}"' in text:
+        load_scenario(write(tmp_path, text))  # its test is P5, which shows nobody of CUHK01
+        return
+    (line,) = mistakes(write(tmp_path, text))
+    says = "one of the two is unseen, and its strangers" if unseen else "an identity would belong to two clients"
+    assert line.startswith(f"shop.toml: data.sources.b holds the same people as data.sources.a ({why}): {says}")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        of(a=f"cuhk03 {UNSEEN}", b=f'cuhk03 {UNSEEN} boxes="labelled"'),
+        of(a=f"prid {UNSEEN}", b=f"prid_video {UNSEEN}"),
+        of(a=f"viper {UNSEEN}", b=f"viper {UNSEEN}").replace('path = "b"', 'path = "a"'),
+        of(a="market1501 verify_counts=false", b="market1501 verify_counts=false"),  # two sites in its layout
+        of(a="market1501", b="dukemtmc", c="prid", d="ilids_vid", e=f"ilids {UNSEEN}", f="cuhk02"),
+    ],
+)
+def test_others_may_be_in_one_federation(tmp_path: Path, more: str) -> None:
+    load_scenario(write(tmp_path, PEOPLE + more))
+
+
+def test_lists_say_what_is_held_out(tmp_path: Path) -> None:
+    wanted = ["partition.held_out=0", "partition.by=lists", "partition.lists=x"]
+    load_scenario(write(tmp_path, PEOPLE), wanted)
+    assert len(mistakes(write(tmp_path, PEOPLE), wanted[0])) == 1

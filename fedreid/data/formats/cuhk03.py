@@ -23,12 +23,15 @@ Licence: for research only; the release comes after a request to the authors.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
+
+from fedreid.data.formats.absent import Absent
 from fedreid.data.formats.cuhk03_classic import classic_table
 from fedreid.data.formats.cuhk03_folders import PUBLISHED, VENDORS_WORD, Boxes, is_in_folders, read_cuhk03_folders
 from fedreid.data.formats.cuhk03_images import images_folder, photo
-from fedreid.data.formats.matlab import load_matlab
+from fedreid.data.formats.matlab import load_matlab, whole_numbers
 from fedreid.data.formats.vendor_files import Vendor, images_in, refuse_no_folder, refuse_split, vendor_table
 from fedreid.data.tables import ImageTable, Row
 from fedreid.errors import UserError
@@ -97,28 +100,45 @@ def _new_table(
 def _listed(config: Path, images: Path) -> list[Row]:
     """Rows of the new protocol's lists, which count from 1 into `filelist` and `labels`."""
     found = load_matlab(config, ["filelist", "labels", *LISTS.values()])
-    files = [str(cell.item()) if hasattr(cell, "item") else str(cell) for cell in found["filelist"].ravel()]
-    labels = [int(label) for label in found["labels"].ravel()]
+    files = [_file_name(config, cell) for cell in np.ravel(found["filelist"])]
+    labels = whole_numbers(config, "labels", found["labels"]).ravel().tolist()
     if len(files) != len(labels):
         raise UserError(f"{config}: {len(files):,} files but {len(labels):,} labels.\n  Take the vendor's own file.")
     present = set(images_in(images))
     rows: list[Row] = []
+    listed: dict[str, str] = {}  # the list that has a file
+    absent = Absent()
     for split, variable in LISTS.items():
-        for index in (int(number) - 1 for number in found[variable].ravel()):
+        for index in (whole_numbers(config, variable, found[variable]).ravel() - 1).tolist():
             if not 0 <= index < len(files):
                 raise UserError(f"{config}: {variable} names image {index + 1:,} of {len(files):,}.")
-            rows.append(_row(config, images, files[index], labels[index], split, present))
+            _refuse_twice(config, files[index], variable, listed)
+            rows.append(_row(config, images, files[index], labels[index], split))
+            if files[index] not in present:
+                absent.add(images / files[index], f"{config}, {variable}")
+    absent.refuse("Remove that folder to have the photographs taken out of cuhk-03.mat again.")
     return rows
 
 
-def _row(config: Path, images: Path, file: str, label: int, split: str, present: set[str]) -> Row:
+def _file_name(config: Path, cell: Any) -> str:
+    """What a cell of `filelist` says: an array that holds one text."""
+    text = np.ravel(cell)
+    if text.size != 1 or text.dtype.kind != "U":
+        raise UserError(f"{config}: filelist holds something else than names of files.\n  Take the vendor's own file.")
+    return str(text[0])
+
+
+def _refuse_twice(config: Path, file: str, variable: str, listed: dict[str, str]) -> None:
+    """An image serves once: one that is trained on, or asked twice, makes figures wrong."""
+    if file in listed:
+        where = f"twice in {variable}" if listed[file] == variable else f"in {listed[file]} and in {variable}"
+        raise UserError(f"{config}: {file} is {where}.\n  Take the vendor's own file.")
+    listed[file] = variable
+
+
+def _row(config: Path, images: Path, file: str, label: int, split: str) -> Row:
     if (shot := photo(file)) is None:
         raise UserError(f"{config}: lists {file}; expected a name like 1_001_1_01.png (pair, person, view, image).")
-    if file not in present:
-        raise UserError(
-            f"{config}: lists {file}, which is not in {images}.\n"
-            f"  Remove that folder to have the photographs taken out of cuhk-03.mat again."
-        )
     return f"{images.name}/{file}", label, shot.view, split
 
 

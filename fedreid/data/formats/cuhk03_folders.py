@@ -23,6 +23,7 @@ from typing import Literal
 from fedreid.data.formats.three_folders import FOLDERS, Layout, read_three_folders
 from fedreid.data.formats.vendor_files import Counts, Vendor
 from fedreid.data.tables import ImageTable
+from fedreid.errors import UserError
 
 Boxes = Literal["detected", "labelled"]
 
@@ -46,15 +47,28 @@ def read_cuhk03_folders(
         boxes: the version.
 
     Raises:
-        UserError: a folder is missing or empty, a file's name doesn't fit, or the counts aren't the published ones.
+        UserError: a folder is missing or empty, or the other version's by its name, a file's name doesn't fit, or the
+            counts aren't the published ones.
     """
-    return read_three_folders(name, folder, _layout(boxes), verify_counts=verify_counts)
+    table = read_three_folders(name, folder, _layout(boxes), verify_counts=verify_counts)
+    _refuse_other_boxes(name, table.root, boxes)
+    return table
 
 
 def is_in_folders(folder: Path, boxes: Boxes) -> bool:
     """Whether that version lies there in three folders."""
     insides = ("", *_layout(boxes).vendor.nested)
     return any(all((folder / inside / part).is_dir() for part in FOLDERS.values()) for inside in insides)
+
+
+def _refuse_other_boxes(name: str, root: Path, boxes: Boxes) -> None:
+    """Only the folder's name tells the versions apart: files in them are named alike."""
+    for other, word in VENDORS_WORD.items():
+        if other != boxes and word in root.name.lower() and VENDORS_WORD[boxes] not in root.name.lower():
+            raise UserError(
+                f"{name}: {root} is the {other} version by its name, and data.sources.{name}.boxes = {boxes!r}.\n"
+                f"  Set boxes = {other!r}, or path to the folder of the {boxes} version."
+            )
 
 
 def _layout(boxes: Boxes) -> Layout:

@@ -88,12 +88,13 @@ def photographs(release: Path, boxes: Boxes) -> Iterator[tuple[Photo, np.ndarray
     word = VENDORS_WORD[boxes]
     with open_matlab73(release, [word]) as opened:
         for pair, people in enumerate(_cell(opened, opened[word], release), start=1):
-            references = people[()].T  # (people, images)
+            references = _array(people, release).T  # (people, images)
             for (person, image), reference in np.ndenumerate(references):
                 found = opened[reference]
+                pixels = _array(found, release)
                 if not _is_empty(found):
                     view = 1 + image // IMAGES_OF_A_VIEW
-                    yield Photo(pair, person + 1, view, image + 1), _pixels(found[()], release)
+                    yield Photo(pair, person + 1, view, image + 1), _pixels(pixels, release)
 
 
 def people_of_test_set(release: Path, split: int) -> set[tuple[int, int]]:
@@ -106,14 +107,22 @@ def people_of_test_set(release: Path, split: int) -> set[tuple[int, int]]:
         sets = _cell(opened, opened["testsets"], release)
         if split >= len(sets):
             raise UserError(f"{release}: has {len(sets)} test sets, so there is no split {split} (from 0).")
-        return {(int(pair), int(person)) for pair, person in sets[split][()].T}
+        return {(int(pair), int(person)) for pair, person in _array(sets[split], release).T}
 
 
 def _cell(opened: Any, cell: Any, release: Path) -> list[Any]:
     """What MATLAB's cell of one row or one column refers to."""
-    if cell.dtype.kind != "O":
+    references = np.ravel(_array(cell, release))
+    if references.dtype.kind != "O":
         raise UserError(f"{release}: {cell.name[1:]} is no cell array.\n  Take the vendor's own file.")
-    return [opened[reference] for reference in np.ravel(cell[()])]
+    return [opened[reference] for reference in references]
+
+
+def _array(found: Any, release: Path) -> np.ndarray:
+    """All of a variable, or of one in a cell. MATLAB's structures are groups in HDF5, which hold no array."""
+    if not hasattr(found, "dtype"):
+        raise UserError(f"{release}: {found.name[1:]} is a structure, not an array.\n  Take the vendor's own file.")
+    return np.asarray(found[()])
 
 
 def _is_empty(found: Any) -> bool:

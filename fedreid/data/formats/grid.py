@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fedreid.data.formats.matlab import load_matlab
+from fedreid.data.formats.matlab import load_matlab, whole_numbers
 from fedreid.data.formats.vendor_files import (
     DISTRACTOR,
     Counts,
@@ -84,12 +84,12 @@ def _training_people(file: Path, split: int) -> set[int]:
     try:
         record = partitions[split].ravel()[0]
         field = record[TRAINING_PEOPLE]
-        return {int(identity) for identity in field.ravel()}
     except (IndexError, AttributeError, TypeError, ValueError):
         raise UserError(
             f"{file}: expected {VARIABLE} to hold {SPLITS} partitions, each with a list of the training people as its "
             "third field.\n  Take the vendor's own file."
         ) from None
+    return set(whole_numbers(file, VARIABLE, field).ravel().tolist())
 
 
 def _rows(root: Path, inside: str, training: set[int], test: str) -> Iterator[Row]:

@@ -5,7 +5,8 @@ Zheng, Gong and Xiang, Associating Groups of People, BMVC 2009. As published:
     i-LIDS_Pedestrian/Persons/0001001.jpg ...     476 images of 119 identities
 
 A name such as 0001002.jpg says person 1, image 2. Which of the cameras took an image isn't said; as in other toolkits,
-the image's number stands for the camera, so that every other image of a person is a match.
+the image's number stands for the camera in the test, so that a query's match counts. In training cameras are unknown:
+image 1 of one person and image 1 of another have nothing in common.
 
 Half of the people (60) are the test, with one image as query and another as gallery; both are drawn. Published figures
 are means over 10 draws (see `draws`). What is left of a test person's images is left out.
@@ -29,6 +30,7 @@ INSIDE = "Persons"
 PUBLISHED: Counts = (119, 476)  # identities, images
 SPLITS = 10
 NUMBERS = 999  # of the people in lists/ilids.txt, more than there are
+UNKNOWN_CAMERA = -1
 NAME = re.compile(r"([0-9]{4})([0-9]{3})\.\w+", re.ASCII)
 
 
@@ -53,7 +55,7 @@ def read_ilids(name: str, folder: Path, *, verify_counts: bool = True, split: in
     rows: list[Row] = []
     for person, images in people.items():
         if person not in tested:
-            rows += [(file, person, image, "train") for image, file in images.items()]
+            rows += [(file, person, UNKNOWN_CAMERA, "train") for file in images.values()]
         else:
             query, match = drawn_order(f"ilids {person}", split, images)[:2]
             rows += [(images[query], person, query, "query"), (images[match], person, match, "gallery")]

@@ -16,15 +16,17 @@ Licence: for research; the photographs come from news agencies.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from fedreid.data.formats.absent import Absent
 from fedreid.data.formats.face_lists import PairTable
 from fedreid.data.formats.pair_lists import Pair, folds_of, pairs_in
-from fedreid.data.formats.vendor_files import Vendor, find_root, images_in, refuse_no_folder
+from fedreid.data.formats.vendor_files import Vendor, around, images_in, refuse_no_folder
 from fedreid.errors import UserError
 
 VENDOR = Vendor("LFW", ("lfw", "LFW", "lfw-deepfunneled", "lfw_funneled", "lfw/lfw-deepfunneled", "lfw/lfw_funneled"))
@@ -49,7 +51,7 @@ def read_pairs(name: str, folder: Path, *, verify_counts: bool = True, list_file
     refuse_no_folder(name, folder, [list_file, "one folder per person"])
     file = _list_file(name, folder, list_file)
     pairs, each = pairs_in(file)
-    root = _images_root(name, folder, pairs[0])
+    root = _images_root(folder, pairs)
     folds = folds_of(file, pairs, each)
     found = (sum(pair.genuine for pair in pairs), sum(not pair.genuine for pair in pairs), folds[-1] + 1)
     if found != PUBLISHED and verify_counts:
@@ -80,30 +82,32 @@ def _list_file(name: str, folder: Path, list_file: str) -> Path:
     return found
 
 
-def _images_root(name: str, folder: Path, pair: Pair) -> Path:
-    """The folder that holds the people's; the first pair shows which it is."""
-    return find_root(name, folder, VENDOR, [pair.first[0]])
+def _images_root(folder: Path, pairs: Sequence[Pair]) -> Path:
+    """The folder that holds the people's: the first person that is found shows which; else the folder itself."""
+    places = [folder / inside for inside in around(VENDOR)]
+    people = dict.fromkeys(pair.first[0] for pair in pairs)
+    return next((place for person in people for place in places if _is_folder(place / person)), folder)
 
 
 def _paths(root: Path, file: Path, pairs: Sequence[Pair]) -> list[tuple[str, str]]:
     present: dict[str, dict[int, str]] = {}
+    absent = Absent()
 
     def path(pair: Pair, image: tuple[str, int]) -> str:
-        return _path(root, file, pair.line, image, present)
+        person, number = image
+        if person not in present:
+            present[person] = _numbered(root / person) if _is_folder(root / person) else {}
+        if number not in present[person]:
+            absent.add(root / person / f"{person}_{number:04d}.jpg", f"{file}, line {pair.line:,}")
+        return f"{person}/{present[person].get(number, '')}"
 
-    return [(path(pair, pair.first), path(pair, pair.second)) for pair in pairs]
+    found = [(path(pair, pair.first), path(pair, pair.second)) for pair in pairs]
+    absent.refuse("Unpack the archive again, or take the lines out of the list.")
+    return found
 
 
-def _path(root: Path, file: Path, line: int, image: tuple[str, int], present: dict[str, dict[int, str]]) -> str:
-    person, number = image
-    if person not in present:
-        present[person] = _numbered(root / person) if (root / person).is_dir() else {}
-    if number not in present[person]:
-        raise UserError(
-            f"{file}, line {line:,}: there is no image {root / person / f'{person}_{number:04d}.jpg'}.\n"
-            "  Unpack the archive again, or take the line out of the list."
-        )
-    return f"{person}/{present[person][number]}"
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112  (a Path fails where a name is too long)
 
 
 def _numbered(folder: Path) -> dict[int, str]:

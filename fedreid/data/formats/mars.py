@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fedreid.data.formats.absent import Absent
 from fedreid.data.formats.mars_lists import JUNK, Half, frames_of, queries_in, tracks_in
 from fedreid.data.formats.tracklets import Tracklet, TrackletTable
 from fedreid.data.formats.vendor_files import DISTRACTOR, Vendor, find_root
@@ -62,10 +63,12 @@ def read_mars(
     queries = queries_in(root / QUERIES, QUERY_VARIABLE, len(test))
     splits = np.full(len(test), "gallery", dtype=object)
     splits[queries] = "query"
+    absent = Absent()
     tracklets = [
-        *_tracklets(root, TRAIN, training, ["train"] * len(training)),
-        *_tracklets(root, TEST, test, splits.tolist()),
+        *_tracklets(root, TRAIN, training, ["train"] * len(training), absent),
+        *_tracklets(root, TEST, test, splits.tolist(), absent),
     ]
+    absent.refuse("Unpack the vendor's archive again; for a subset, take their tracklets out of the lists.")
     junk = len(training) + len(test) - len(tracklets)
     notes = [f"{junk:,} junk tracklets (-1) dropped"] if junk else []
     notes += counted(name, root, tracklets, VENDOR, PUBLISHED, verify_counts=verify_counts)
@@ -79,9 +82,9 @@ def read_mars(
     return noted_table(name, root, tracklets, notes)
 
 
-def _tracklets(root: Path, half: Half, tracks: np.ndarray, splits: list[str]) -> Iterator[Tracklet]:
+def _tracklets(root: Path, half: Half, tracks: np.ndarray, splits: list[str], absent: Absent) -> Iterator[Tracklet]:
     """All but junk."""
-    rows = zip(frames_of(root, half, tracks), tracks.tolist(), splits, strict=True)
+    rows = zip(frames_of(root, half, tracks, absent), tracks.tolist(), splits, strict=True)
     for frames, (_, _, identity, camera), split in rows:
         if identity != JUNK:
             yield frames, identity, camera, split

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from fedreid.data.formats.matlab import load_matlab
+from fedreid.data.formats.absent import Absent
+from fedreid.data.formats.matlab import load_matlab, whole_numbers
 from fedreid.data.formats.vendor_files import images_in
 from fedreid.errors import UserError
 
@@ -60,12 +61,17 @@ def queries_in(file: Path, variable: str, tracklets: int) -> list[int]:
     return [int(row) - 1 for row in np.unique(found)]
 
 
-def frames_of(root: Path, half: Half, tracks: np.ndarray) -> Iterator[list[str]]:
+def frames_of(root: Path, half: Half, tracks: np.ndarray, absent: Absent) -> Iterator[list[str]]:
     """Paths of each tracklet's frames, relative to the root; of junk none.
 
+    Args:
+        root: the dataset's folder.
+        half: training or test.
+        tracks: its tracklets, see `tracks_in`.
+        absent: is told which images aren't there.
+
     Raises:
-        UserError: a tracklet names lines that aren't there, images that are absent, of somebody else or of another
-            camera.
+        UserError: a tracklet names lines that aren't there, or images of somebody else or of another camera.
     """
     names = (root / half.names).read_text(encoding="utf-8", errors="surrogateescape").split()
     present: dict[str, set[str]] = {}
@@ -87,31 +93,20 @@ def frames_of(root: Path, half: Half, tracks: np.ndarray) -> Iterator[list[str]]
                     "  Take the lists from one release."
                 )
         inside = f"{half.images}/{identity:04d}"
-        _refuse_absent(root, inside, chosen, present, where)
+        if inside not in present:  # there are more than a million images: each folder is listed once
+            present[inside] = set(images_in(root / inside)) if (root / inside).is_dir() else set()
+        for name in chosen:
+            if name not in present[inside]:
+                absent.add(root / inside / name, where)
         yield [f"{inside}/{name}" for name in chosen]
-
-
-def _refuse_absent(root: Path, inside: str, names: list[str], present: dict[str, set[str]], where: str) -> None:
-    """There are more than a million images: each folder is listed once."""
-    if inside not in present:
-        present[inside] = set(images_in(root / inside)) if (root / inside).is_dir() else set()
-    for name in names:
-        if name not in present[inside]:
-            raise UserError(
-                f"{where}: there is no image {root / inside / name}.\n"
-                "  Unpack the vendor's archive again; for a subset, take its tracklets out of the lists."
-            )
 
 
 def _whole_numbers(file: Path, variable: str, columns: int | None = None) -> np.ndarray:
     found: Any = load_matlab(file, [variable])[variable]
-    try:
-        numbers: np.ndarray = np.asarray(found).astype(np.int64)
-    except (TypeError, ValueError):
-        numbers = np.empty(0, np.int64)
-    if numbers.ndim != 2 or not numbers.size or (columns and numbers.shape[1] != columns):
+    shape: tuple[int, ...] = getattr(found, "shape", ())
+    if len(shape) != 2 or not found.size or (columns and shape[1] != columns):
         raise UserError(
-            f"{file}: {variable} has the shape {getattr(found, 'shape', ())}; "
+            f"{file}: {variable} has the shape {shape}; "
             f"expected whole numbers in {columns or 'any number of'} columns.\n  Take the vendor's own file."
         )
-    return numbers
+    return whole_numbers(file, variable, found)

@@ -11,14 +11,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from fedreid.data.formats.matlab_apart import UnreadableError, read_apart
 from fedreid.errors import UserError
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 HEADER = 512  # bytes of MATLAB's own in front of HDF5
+STUMBLES = (OSError, LookupError, ValueError, TypeError, RuntimeError, AttributeError)  # of h5py over damage
+LARGEST = 2**53  # up to here, a double holds every whole number
 
 
 def load_matlab(file: Path, needed: Sequence[str]) -> dict[str, Any]:
-    """Variables of a file of version 5, 6 or 7, as SciPy gives them: two-dimensional arrays.
+    """The needed variables of a file of version 5, 6 or 7, as SciPy gives them: two-dimensional arrays.
+
+    A process of its own reads them: a damaged file can make SciPy crash.
 
     Raises:
         UserError: SciPy isn't installed, the file is of version 7.3 or no such file, or lacks a variable.
@@ -28,10 +35,10 @@ def load_matlab(file: Path, needed: Sequence[str]) -> dict[str, Any]:
             f"{file}: is a MATLAB file of version 7.3, where the vendor's is of version 5.\n"
             "  Take the vendor's own file, or save it in MATLAB with save(..., '-v7')."
         )
-    reader = _library("scipy.io", "scipy", file)
+    _library("scipy", "scipy", file)
     try:
-        found: dict[str, Any] = reader.loadmat(file)
-    except Exception as error:  # whatever a damaged file makes SciPy stumble over
+        found = read_apart(file, tuple(needed))
+    except (UnreadableError, OSError) as error:
         raise _damaged(file, error) from None
     _refuse_missing(file, found, needed)
     return found
@@ -60,8 +67,27 @@ def open_matlab73(file: Path, needed: Sequence[str]) -> Iterator[Any]:
         _refuse_missing(file, opened, needed)
         try:
             yield opened
-        except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:  # what damage makes h5py stumble over
+        except STUMBLES as error:
             raise _damaged(file, error) from None
+
+
+def whole_numbers(file: Path, variable: str, found: Any) -> np.ndarray:
+    """int64, of the same shape: what a variable holds that should hold whole numbers.
+
+    Raises:
+        UserError: it holds something else: fractions, no numbers, cells.
+    """
+    array = np.asarray(found)
+    if array.dtype.kind in "iu":
+        return array.astype(np.int64)
+    if array.dtype.kind != "f":
+        raise UserError(f"{file}: {variable} holds no numbers; expected whole numbers.\n  Take the vendor's own file.")
+    wrong = array[~(np.abs(array) < LARGEST) | (array != np.trunc(array))]  # not a number is never less
+    if wrong.size:
+        raise UserError(
+            f"{file}: {variable} holds {wrong.ravel()[0]:g}; expected whole numbers.\n  Take the vendor's own file."
+        )
+    return array.astype(np.int64)
 
 
 def _is_hdf5(file: Path) -> bool:

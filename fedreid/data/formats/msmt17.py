@@ -24,6 +24,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from fedreid.data.formats.absent import Absent
 from fedreid.data.formats.msmt17_lists import Present, rows_of
 from fedreid.data.formats.vendor_files import Counts, Vendor, around, refuse_no_folder, vendor_table
 from fedreid.data.tables import ImageTable, Row
@@ -108,7 +109,8 @@ def _is_repacked(folder: Path) -> bool:
 
 def _rows(root: Path, version: Version, with_validation: bool) -> tuple[list[Row], list[str]]:
     """Rows of the lists, and what was left out."""
-    training, testing = (Present(root / inside) for inside in FOLDERS[version])
+    absent = Absent()
+    training, testing = (Present(root / inside, absent) for inside in FOLDERS[version])
     rows = list(rows_of(root / LISTS["train"], training, FIRST_TRAIN, "train"))
     notes = []
     if (root / LISTS["val"]).is_file():
@@ -119,6 +121,7 @@ def _rows(root: Path, version: Version, with_validation: bool) -> tuple[list[Row
             notes.append(f"{len(validation):,} images of the validation list left out of training")
     rows += rows_of(root / LISTS["query"], testing, FIRST_TEST, "query")
     rows += rows_of(root / LISTS["gallery"], testing, FIRST_TEST, "gallery")
+    absent.refuse("Unpack the vendor's archive again; for a subset, take their lines out of the lists.")
     if spare := training.unlisted + testing.unlisted:
         notes.append(f"{spare:,} images that no list names are ignored")
     return rows, notes

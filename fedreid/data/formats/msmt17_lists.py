@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from fedreid.data.formats.absent import Absent
 from fedreid.data.formats.vendor_files import folders_in, images_in
 from fedreid.data.tables import Row
 from fedreid.errors import UserError
@@ -20,10 +21,11 @@ class Present:
 
     Args:
         folder: train or test, with one sub-folder per identity.
+        absent: is told which images aren't there.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, absent: Absent) -> None:
+        self.folder, self._absent = folder, absent
         self._all = _images_under(folder)
         self._named: dict[str, str] = {}
 
@@ -35,20 +37,17 @@ class Present:
             where: the list and its line, for messages.
 
         Raises:
-            UserError: the image is absent, or was named before.
+            UserError: the image was named before.
         """
         if path not in self._all:
-            raise UserError(
-                f"{where}: there is no image {self.folder / path}.\n"
-                "  Unpack the vendor's archive again; for a subset, take the line out of the list."
-            )
+            self._absent.add(self.folder / path, where)
         if (before := self._named.setdefault(path, where)) != where:
             raise UserError(f"{where}: {path} was named before, in {before}.\n  Take one of the two lines out.")
 
     @property
     def unlisted(self) -> int:
         """Images that no list has named."""
-        return len(self._all) - len(self._named)
+        return len(self._all - self._named.keys())
 
 
 def path_and_identity(line: str) -> tuple[str, int] | None:
@@ -73,7 +72,7 @@ def rows_of(file: Path, present: Present, first: int, split: str) -> Iterator[Ro
         split: what the images are for.
 
     Raises:
-        UserError: a line or a name doesn't fit, or names an image that is absent or was named before.
+        UserError: a line or a name doesn't fit, or names an image that was named before.
     """
     # Names of files may be in any encoding: surrogateescape is what the operating system's listing uses, too.
     lines = file.read_text(encoding="utf-8", errors="surrogateescape").removeprefix("\ufeff").split("\n")

@@ -11,6 +11,7 @@ import pandas as pd
 
 from fedreid.data.tables import SPLITS, ImageTable, image_table
 
+PER_FRAME = "figures are per frame, where published ones are per tracklet"
 COLUMNS = ["identity", "camera", "split", "start", "stop"]
 
 Tracklet = tuple[Sequence[str], int, int, str]  # paths of its frames in order, identity, camera, split
@@ -76,7 +77,9 @@ def images_of(table: TrackletTable, per_tracklet: int = 0) -> ImageTable:
         for number, (identity, camera, split) in enumerate(zip(*said, strict=True))
         for path in _spaced(table.frames(number), per_tracklet)
     ]
-    return image_table(table.name, table.root, rows, table.notes)
+    frames = f"at most {per_tracklet} frame{'s' * (per_tracklet != 1)}" if per_tracklet else "all frames"
+    note = f"{frames} of each tracklet as single images: {PER_FRAME}"
+    return image_table(table.name, table.root, rows, [*table.notes, note])
 
 
 def _spaced(paths: Sequence[str], wanted: int) -> Sequence[str]:

@@ -93,7 +93,7 @@ def half_in_matlab(file: Path, people: Sequence[int], split: int) -> set[int]:
             f"{len(people):,} people, as many as there are folders.\n"
             "  Take the vendor's own file and all of the dataset: it numbers people by their place among all."
         )
-    places = [] if found.dtype == object else found[split].tolist()
+    places = found[split].tolist() if found.dtype.kind in "iuf" else []
     if set(places) != set(range(1, len(people) + 1)):
         raise UserError(
             f"{file}: split {split} of {VARIABLE} isn't an order of the people 1 to {len(people):,}.\n"

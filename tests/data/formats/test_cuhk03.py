@@ -87,12 +87,64 @@ class TestNewProtocol:
         table = read_cuhk03("c", tmp_path, tmp_path / "cache", verify_counts=False)
         assert table.root == tmp_path / around
         (tmp_path / around / "images_detected" / names()[12]).unlink()
-        with pytest.raises(UserError, match=r"lists 2_001_1_01\.png, which is not in .*\n  Remove that folder"):
+        with pytest.raises(UserError, match=r"query_idx: there is no image .*/2_001_1_01\.png\.\n  Remove that folder"):
             read_cuhk03("c", tmp_path, tmp_path / "cache", verify_counts=False)
 
     def test_an_index_beyond_the_file_list_is_refused(self, tmp_path: Path) -> None:
         config(release(tmp_path), gallery=(14, 20))
         with pytest.raises(UserError, match=r"detected\.mat: gallery_idx names image 21 of 20\."):
+            read_cuhk03("c", tmp_path, tmp_path / "cache", verify_counts=False)
+
+    @pytest.mark.parametrize(
+        ("gallery", "said"),
+        [
+            ((14, 14), r"2_001_2_06\.png is twice in gallery_idx"),
+            ((14, 3), r"1_001_2_07\.png is in train_idx and in gallery_idx"),
+            ((14, 16), r"2_002_1_01\.png is in query_idx and in gallery_idx"),
+        ],
+    )
+    def test_an_image_that_lists_name_twice_is_refused(
+        self, tmp_path: Path, gallery: tuple[int, ...], said: str
+    ) -> None:
+        config(release(tmp_path), gallery=gallery)
+        with pytest.raises(UserError, match=rf"{CONFIG}: {said}\."):
+            read_cuhk03("c", tmp_path, tmp_path / "cache", verify_counts=False)
+
+    @pytest.mark.parametrize(
+        ("variable", "value", "said"),
+        [
+            ("labels", np.full((20, 1), np.nan), "labels holds nan"),
+            ("labels", np.full((20, 1), 1.5), r"labels holds 1\.5"),
+            ("query_idx", np.array([["word", 2.0]], dtype=object), "query_idx holds no numbers"),
+            ("filelist", np.array([[1.0, 2.0]], dtype=object), "filelist holds something else than names"),
+        ],
+    )
+    def test_lists_of_something_else_are_refused(
+        self, tmp_path: Path, variable: str, value: np.ndarray, said: str
+    ) -> None:
+        config(release(tmp_path))
+        scipy_io = pytest.importorskip("scipy.io")
+        kept = {name: held for name, held in scipy_io.loadmat(tmp_path / CONFIG).items() if not name.startswith("_")}
+        scipy_io.savemat(tmp_path / CONFIG, kept | {variable: value})
+        with pytest.raises(UserError, match=rf"{CONFIG}: {said}"):
+            read_cuhk03("c", tmp_path, tmp_path / "cache", verify_counts=False)
+
+    @pytest.mark.parametrize("inside", ["detected", "detected/cell", "detected/pair", "detected/image"])
+    def test_a_structure_in_place_of_a_cell_is_refused(self, tmp_path: Path, inside: str) -> None:
+        h5py = pytest.importorskip("h5py")
+        config(tmp_path)
+        with h5py.File(tmp_path / "cuhk-03.mat", "w", userblock_size=512) as file:
+            group = file.create_group("structure")
+            if inside == "detected":
+                file.create_group("detected")
+            elif inside == "detected/pair":
+                file["detected"] = np.array([[group.ref]], dtype=h5py.ref_dtype)
+            elif inside == "detected/image":
+                file["pair"] = np.array([[group.ref]], dtype=h5py.ref_dtype)
+                file["detected"] = np.array([[file["pair"].ref]], dtype=h5py.ref_dtype)
+            else:
+                file["detected"] = np.zeros((1, 2))
+        with pytest.raises(UserError, match=r"cuhk-03\.mat: \w+ is (a structure, not an array|no cell)"):
             read_cuhk03("c", tmp_path, tmp_path / "cache", verify_counts=False)
 
     def test_the_whole_version_is_wanted(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,6 +190,15 @@ class TestNewProtocol:
 
 
 class TestClassicProtocol:
+    def test_a_structure_in_place_of_the_test_sets_is_refused(self, tmp_path: Path) -> None:
+        h5py = pytest.importorskip("h5py")
+        release(tmp_path, "cuhk-03.mat")
+        with h5py.File(tmp_path / "cuhk-03.mat", "r+") as file:
+            del file["testsets"]
+            file.create_group("testsets")
+        with pytest.raises(UserError, match=r"cuhk-03\.mat: testsets is a structure, not an array"):
+            read_cuhk03("c", tmp_path, tmp_path, verify_counts=False, protocol="classic")
+
     @pytest.mark.parametrize("split", [0, 1])
     def test_the_test_sets_of_the_release_are_used(self, tmp_path: Path, split: int) -> None:
         release(tmp_path, "cuhk-03.mat")
@@ -201,6 +262,13 @@ class TestFolders:
         assert table.root == tmp_path / "labeled"
         with pytest.raises(UserError, match="expected 7,368 training images of 767 identities, found 12 of 2"):
             read_cuhk03("c", tmp_path, tmp_path, boxes="labelled")
+
+    @pytest.mark.parametrize("folder", ["detected", "cuhk03-np-Detected"])
+    def test_the_folder_of_the_other_version_is_refused(self, tmp_path: Path, folder: str) -> None:
+        write_three_folders(tmp_path / folder, some_shots(), cuhk03_np_name)
+        with pytest.raises(UserError, match=r"is the detected version by its name.*\n  Set boxes = 'detected'"):
+            read_cuhk03("c", tmp_path / folder, tmp_path, verify_counts=False, boxes="labelled")
+        assert read_cuhk03("c", tmp_path / folder, tmp_path, verify_counts=False).root == tmp_path / folder
 
     def test_another_name_is_refused(self, tmp_path: Path) -> None:
         write_three_folders(tmp_path, some_shots(), cuhk03_np_name)

@@ -31,7 +31,7 @@ def test_what_was_written_is_read(tmp_path: Path, split: int) -> None:
     for person, many in IMAGES.items():
         numbers = list(range(1, many + 1))
         if person not in tested:
-            expected += [(f"{person:04d}{image:03d}.jpg", person, image, "train") for image in numbers]
+            expected += [(f"{person:04d}{image:03d}.jpg", person, -1, "train") for image in numbers]
         else:
             query, match = rule(f"ilids {person}", split, numbers)[:2]
             expected.append((f"{person:04d}{query:03d}.jpg", person, query, "query"))

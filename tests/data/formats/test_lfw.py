@@ -136,6 +136,8 @@ def test_the_published_counts_are_asserted(tmp_path: Path) -> None:
         (list_text(FOLDS) + "Zico\tone\ttwo\n", r"line 10: expected a name and two numbers"),
         ("Zico\t1\t9\n", r"line 1: there is no image .*/Zico/Zico_0009\.jpg"),
         ("Zico\t1\t2\nAnna\t1\t2\n", r"line 2: there is no image .*/Anna/Anna_0001\.jpg"),
+        ("Nobody\t1\t2\nZico\t1\t2\n", r"pairs\.txt, line 1: there is no image .*/Nobody/Nobody_0001\.jpg"),
+        ("N" * 300 + "\t1\t2\n", r"pairs\.txt, line 1: there is no image"),
         ("Zico\t1\t2\n../Zico\t1\t2\n", r"line 2: expected a name and two numbers"),
         ("2\t2\n", r"pairs\.txt: holds no pairs"),
     ],
@@ -143,6 +145,20 @@ def test_the_published_counts_are_asserted(tmp_path: Path) -> None:
 def test_a_line_that_does_not_fit_is_named(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
         read_pairs("f", write(tmp_path, text), verify_counts=False)
+
+
+def test_all_absent_images_are_counted_wherever_the_people_are(tmp_path: Path) -> None:
+    write(tmp_path, "Nobody\t1\t2\nZico\t1\t2\nZico\t1\t9\nZico\t9\tNobody\t2\n", people=tmp_path / "lfw")
+    with pytest.raises(UserError) as found:
+        read_pairs("f", tmp_path, verify_counts=False)
+    people, pairs = tmp_path / "lfw", next(tmp_path.rglob("pairs.txt"))
+    assert str(found.value).splitlines() == [
+        f"{pairs}, line 1: there is no image {people}/Nobody/Nobody_0001.jpg.",
+        "  In all, 3 images are absent, also:",
+        f"    {people}/Nobody/Nobody_0002.jpg ({pairs}, line 1)",
+        f"    {people}/Zico/Zico_0009.jpg ({pairs}, line 3)",
+        "  Unpack the archive again, or take the lines out of the list.",
+    ]
 
 
 def test_a_missing_folder_a_missing_list_and_another_encoding_are_refused(tmp_path: Path) -> None:

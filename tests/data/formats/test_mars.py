@@ -143,6 +143,26 @@ def test_queries_that_are_no_tracklets_are_refused(folder: Path, rows: list[int]
         read_mars("m", folder, verify_counts=False)
 
 
+def test_fractions_are_refused_as_such(folder: Path) -> None:
+    write_matlab(folder / "info/query_IDX.mat", "query_IDX", np.array([[3.0, 5.5]]))
+    with pytest.raises(UserError, match=r"query_IDX\.mat: query_IDX holds 5\.5; expected whole numbers"):
+        read_mars("m", folder, verify_counts=False)
+    write_matlab(folder / "info/tracks_train_info.mat", "track_train_info", np.array([[1, 2, 1, np.nan]]))
+    with pytest.raises(UserError, match=r"tracks_train_info\.mat: track_train_info holds nan"):
+        read_mars("m", folder, verify_counts=False)
+
+
+def test_all_absent_images_are_counted(folder: Path) -> None:
+    for image in ("bbox_train/0001/0001C1T0001F002.jpg", *(f"bbox_test/0006/{name}" for name in _names(folder))):
+        (folder / image).unlink()
+    with pytest.raises(UserError, match=r"tracklet 1: there is no image .*F002\.jpg\.\n  In all, 4 images are absent"):
+        read_mars("m", folder, verify_counts=False)
+
+
+def _names(folder: Path) -> list[str]:
+    return [image.name for image in (folder / "bbox_test/0006").iterdir()]
+
+
 def test_matlab_files_of_another_content_are_refused(folder: Path) -> None:
     write_matlab(folder / "info/tracks_test_info.mat", "track_test_info", np.ones((3, 5)))
     with pytest.raises(UserError, match=r"track_test_info has the shape \(3, 5\); expected whole numbers in 4 columns"):

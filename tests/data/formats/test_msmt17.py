@@ -96,6 +96,20 @@ def test_a_list_that_names_an_absent_image_is_refused_with_its_line(tmp_path: Pa
         read_msmt17("m", tmp_path, verify_counts=False)
 
 
+def test_all_absent_images_of_all_lists_are_counted(tmp_path: Path) -> None:
+    written = write_msmt17(tmp_path, SHOTS)
+    everywhere = [path for path, _, _, split in written if split != "train"]
+    for path in everywhere:
+        (tmp_path / path).unlink()
+    with pytest.raises(UserError) as found:
+        read_msmt17("m", tmp_path, verify_counts=False)
+    lines = str(found.value).splitlines()
+    assert lines[0].startswith(f"{tmp_path}/list_query.txt, line 1: there is no image {tmp_path}/test/")
+    assert lines[1] == f"  In all, {len(everywhere)} images are absent, also:"
+    assert len(lines) == 6
+    assert lines[5].startswith("  Unpack the vendor's archive again; for a subset,")
+
+
 @pytest.mark.parametrize("line", ["0000/a.jpg", "0000/0000_000_x_1.jpg 0", "0000/0000_000_01.jpg -1", "\x00 7", "12"])
 def test_a_line_that_does_not_fit_is_refused_with_its_number(tmp_path: Path, line: str) -> None:
     write_msmt17(tmp_path, SHOTS)

@@ -157,9 +157,9 @@ def test_any_name_in_a_list_of_cuhk03_is_read_or_refused_in_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, label: int
 ) -> None:
     touch(tmp_path / "images_detected", ["1_001_1_01.png"])
-    one = np.array([[1]])
-    found = {"filelist": np.array([[file]], object), "labels": np.array([[label]])}
-    monkeypatch.setattr(cuhk03, "load_matlab", lambda *_: found | dict.fromkeys(cuhk03.LISTS.values(), one))
+    lists = {**dict.fromkeys(cuhk03.LISTS.values(), np.empty((0, 0))), "train_idx": np.array([[1]])}
+    found = {"filelist": np.array([[file]], object), "labels": np.array([[label]]), **lists}
+    monkeypatch.setattr(cuhk03, "load_matlab", lambda *_: found)
     rows, said = attempt(lambda: cuhk03._listed(tmp_path / "config.mat", tmp_path / "images_detected"))
     if rows is None:
         assert str(tmp_path / "config.mat") in said

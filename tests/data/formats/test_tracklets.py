@@ -52,12 +52,14 @@ def test_all_frames_are_images() -> None:
         ("q/3.png", 8, 1, "query"),
         ("g/3.png", 8, 2, "gallery"),
     ]
-    assert table.notes == ("a note",)
+    per_frame = "figures are per frame, where published ones are per tracklet"
+    assert table.notes == ("a note", f"all frames of each tracklet as single images: {per_frame}")
 
 
 def test_a_few_frames_are_evenly_spaced() -> None:
     paths = [f"{number}.png" for number in range(10)]
     table = tracklet_table("v", Path("/data"), [(paths, 1, 1, "train")])
+    assert images_of(table, 4).notes[-1].startswith("at most 4 frames of each tracklet as single images: figures are")
     assert [path for path, *_ in rows_of(images_of(table, 4))] == ["0.png", "2.png", "5.png", "7.png"]
     with pytest.raises(ValueError, match="expected 0"):
         images_of(table, -1)

@@ -200,6 +200,18 @@ def test_caie_meets_every_limit_and_keeps_a_log(prune: Prune) -> None:
     assert steps.groupby("step")["removed"].sum().iloc[:-1].eq(8).all()
 
 
+def test_by_loss_impacts_alone_the_loop_ignores_what_a_channel_saves(prune: Prune) -> None:
+    """Both loops begin with the same impacts; where multiplications are sought, only CAIE looks where they are."""
+    found = [
+        prune(criterion=criterion, schedule="caie", limits={"macs": 0.8}, out=criterion)
+        for criterion in ("caie", "taylor_batchnorm")
+    ]
+    assert share(found[0], "macs") < 0.8
+    assert share(found[1], "macs") < 0.8
+    left = [sum(result.channel_map.kept_widths.values()) for result in found]
+    assert left[0] > left[1], "the same saving with fewer channels"
+
+
 @pytest.mark.parametrize(
     ("options", "events"),
     [

@@ -11,9 +11,9 @@ from matplotlib.ticker import MaxNLocator
 from fedreid.reports.drawing import MARKERS, MUTED, SERIES, Drawing, blank, legend
 from fedreid.reports.findings import Findings, Generic
 from fedreid.reports.names import Names
+from fedreid.reports.overview import MANY as MANY_SETS  # level lines would hide the curves: it has their numbers
 
 MANY = 10  # clients from which a band leaves out the extremes
-MANY_SETS = 4  # test sets from which level lines would hide the curves: the overview has their numbers
 DASHES = {"start": (0, (5, 3)), "alone": (0, (1, 2)), "again": (0, (6, 2))}
 
 

@@ -11,12 +11,17 @@ from PIL import Image
 from fedreid.data.workers import in_parallel, usable_cores
 
 
+def pixels_by_pillow(path: str, size: tuple[int, int]) -> np.ndarray:
+    """Decode and resize as the cache does, in the fewest lines."""
+    with Image.open(path) as image:
+        image.draft("RGB", (2 * max(size), 2 * max(size)))
+        return np.asarray(image.convert("RGB").resize(size[::-1], Image.Resampling.BILINEAR))
+
+
 def with_pillow(paths: Sequence[str], size: tuple[int, int]) -> int:
-    """Decode and resize as the cache does, in the fewest lines; return how many."""
+    """Decode so many images; return how many."""
     for path in paths:
-        with Image.open(path) as image:
-            image.draft("RGB", (2 * max(size), 2 * max(size)))
-            np.asarray(image.convert("RGB").resize(size[::-1], Image.Resampling.BILINEAR))
+        pixels_by_pillow(path, size)
     return len(paths)
 
 

@@ -62,7 +62,7 @@ def test_what_goes_in_comes_out(tmp_path_factory: pytest.TempPathFactory, number
 
 def test_several_processes_give_the_same_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache_entry, "SMALL", 0)
-    monkeypatch.setattr(cache_entry, "CHUNK", 7)
+    monkeypatch.setattr(cache_entry, "CHUNK", 7 * 32 * 16 * 3)
     table = table_of(tmp_path, 40, ".jpg")
     told: list[tuple[int, int]] = []
     parallel = build_cache(table, SIZE, tmp_path / "a", workers=2, on_progress=lambda *done: told.append(done))

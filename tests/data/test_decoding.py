@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fedreid.data.decoding import BadImage, decode, read_bytes
+from fedreid.data.jpeg import decode_jpeg
 from tests.data.pictures import HEIGHT, WIDTH, pixels
 
 
@@ -74,3 +75,55 @@ def test_a_truncated_image_is_refused(kind: str, share: float) -> None:
 def test_a_file_that_is_gone_is_a_bad_image() -> None:
     with pytest.raises(BadImage, match="No such file"):
         read_bytes("/nowhere/at/all.jpg")
+
+
+class TestJpegDirectly:
+    """`decode_jpeg` gives what Pillow gives, or leaves the file to it."""
+
+    @given(
+        number=st.integers(0, 2**32),
+        size=st.tuples(st.integers(1, 70), st.integers(1, 70)),
+        quality=st.integers(20, 98),
+        subsampling=st.sampled_from([0, 1, 2]),
+        progressive=st.booleans(),
+    )
+    def test_the_same_pixels(
+        self, number: int, size: tuple[int, int], quality: int, subsampling: int, progressive: bool
+    ) -> None:
+        options = {"quality": quality, "subsampling": subsampling, "progressive": progressive}
+        content = encoded(Image.fromarray(pixels(number)).resize(size), "JPEG", **options)
+        found = decode_jpeg(content, enough=1000)
+        assert found is not None
+        np.testing.assert_array_equal(found, np.asarray(Image.open(io.BytesIO(content))))
+
+    @pytest.mark.parametrize("mode", ["L", "CMYK"])
+    def test_other_colours_are_left_to_pillow(self, mode: str) -> None:
+        assert decode_jpeg(encoded(Image.fromarray(pixels(1)).convert(mode), "JPEG"), enough=1000) is None
+
+    def test_a_turned_image_is_left_to_pillow(self) -> None:
+        turned = Image.Exif()
+        turned[0x0112] = 6
+        content = encoded(Image.fromarray(pixels(1)), "JPEG", exif=turned.tobytes(), comment=b"before or after")
+        assert decode_jpeg(content, enough=1000) is None
+
+    def test_a_large_image_is_left_to_pillow(self) -> None:
+        content = encoded(Image.fromarray(pixels(1)), "JPEG")
+        assert decode_jpeg(content, enough=WIDTH // 2) is None
+        assert decode_jpeg(content, enough=WIDTH // 2 + 1) is not None
+
+    def test_an_image_that_pillow_would_refuse_for_its_size_is_left_to_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        content = encoded(Image.fromarray(pixels(1)), "JPEG")
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", WIDTH * HEIGHT - 1)
+        assert decode_jpeg(content, enough=1000) is None
+
+    @given(cut=st.integers(1, 400), flipped=st.integers(0, 400), value=st.integers(0, 255))
+    def test_a_damaged_file_is_what_pillow_makes_of_it(self, cut: int, flipped: int, value: int) -> None:
+        content = bytearray(encoded(Image.fromarray(pixels(4)), "JPEG"))
+        content[flipped % len(content)] = value
+        damaged = bytes(content[: len(content) - cut % 40])
+        found = decode_jpeg(damaged, enough=1000)
+        if found is not None:
+            with Image.open(io.BytesIO(damaged)) as image:
+                np.testing.assert_array_equal(found, np.asarray(image.convert("RGB")))

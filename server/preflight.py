@@ -49,7 +49,8 @@ def refuse_data(scenario: Scenario, data: FederationData) -> None:
         UserError: too few clients for the strategy, no public images for a method that needs them, or a client with
             one identity under a method that can't learn from one.
     """
-    clients = cohort_size(data.num_clients, scenario.federation.fraction)
+    _refuse_participants(scenario, data.num_clients)
+    clients = cohort_size(_able(scenario, data.num_clients), scenario.federation.fraction)
     for key, text in requirements(scenario.federation.strategy, scenario.aggregation, clients):
         raise UserError(f"{key} {text}.")
     if data.public is not None and data.public.num_identities < 2 and scenario.pretrain.epochs:
@@ -66,6 +67,19 @@ def refuse_data(scenario: Scenario, data: FederationData) -> None:
         )
     _refuse_small_clients(scenario, data)
     _refuse_lonely_identities(scenario, data)
+
+
+def _refuse_participants(scenario: Scenario, clients: int) -> None:
+    named = scenario.federation.participants
+    if named and max(named) >= clients:
+        raise UserError(
+            f"federation.participants names client {max(named)}, and this federation has 0 to {clients - 1}."
+        )
+
+
+def _able(scenario: Scenario, clients: int) -> int:
+    """How many clients a round may choose from."""
+    return len(set(scenario.federation.participants)) or clients
 
 
 def _public_need(scenario: Scenario) -> str:
@@ -179,7 +193,7 @@ def _looks_at_strangers(scenario: Scenario, clients: int) -> float:
     rounds = 1
     if settings.open_set == "always" and settings.every:
         rounds = -(-federation.rounds // settings.every)
-    return looks + rounds * cohort_size(clients, federation.fraction) / clients
+    return looks + rounds * cohort_size(_able(scenario, clients), federation.fraction) / clients
 
 
 def _strangers(scenario: Scenario, data: FederationData) -> int:
@@ -193,6 +207,7 @@ def _strangers(scenario: Scenario, data: FederationData) -> int:
 def _trained_images(scenario: Scenario, data: FederationData) -> int:
     """Private images that are trained on in all rounds, on average over who is sampled; each epoch counts."""
     rounds = range(1, scenario.federation.rounds + 1)
-    share = cohort_size(data.num_clients, scenario.federation.fraction) / data.num_clients
-    images = sum(entry["train_images"] for entry in data.summary["clients"])
+    able = scenario.federation.participants or range(data.num_clients)
+    share = cohort_size(len(set(able)), scenario.federation.fraction) / len(set(able))
+    images = sum(entry["train_images"] for entry in data.summary["clients"] if entry["client"] in able)
     return round(share * images * sum(scenario.local_epochs(number) for number in rounds))

@@ -43,7 +43,7 @@ class References:
             federation.progress.stage("evaluating the final model on every client", 0, len(self.everyone))
             open_set = scenario.evaluation.open_set != "never"
             federation.evaluate_clients(
-                federation.settings.rounds + 1, arrays, self._note(GLOBAL_MODEL), open_set=open_set
+                federation.settings.rounds + 1, arrays, self._note(GLOBAL_MODEL), self.everyone, open_set=open_set
             )
         if scenario.evaluation.local_only:
             start = wire.to_record(federation.model.start_arrays)

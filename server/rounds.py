@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from flwr.app import ArrayRecord, ConfigRecord, Message
@@ -121,8 +121,7 @@ class Federation:
         metrics: dict[str, float] = {"loss": float(means["loss"])} if means and "loss" in means else {}  # type: ignore[arg-type]
         if is_evaluated:
             metrics |= self._evaluate_generic(server_round, aggregated)
-            if self.strategy.evaluates_global:
-                self._score_clients(server_round, aggregated)
+            self._score_clients(server_round, aggregated, self._untrained())
         evaluated = time.perf_counter()
         self._time(server_round, "train_phase_seconds", trained - started)
         self._time(server_round, "evaluate_seconds", evaluated - trained)
@@ -199,21 +198,34 @@ class Federation:
     def _evaluate_start(self, arrays: ArrayRecord) -> None:
         self.progress.stage("evaluating the starting model", 0, self.data.num_clients)
         scores = self._evaluate_generic(0, arrays)
-        self._score_clients(0, arrays)
+        self._score_clients(0, arrays, range(self.data.num_clients))
         self.progress.round_done(0, scores)
 
-    def _score_clients(self, server_round: int, arrays: ArrayRecord) -> None:
+    def _untrained(self) -> Collection[int]:
+        """Clients that have no model of their own to score while they train."""
+        everyone = range(self.data.num_clients)
+        if self.strategy.evaluates_global:
+            return everyone
+        return set(everyone).difference(self.settings.participants or everyone)
+
+    def _score_clients(self, server_round: int, arrays: ArrayRecord, clients: Collection[int]) -> None:
+        if not clients:
+            return
         self.evaluate_clients(
             server_round,
             arrays,
             lambda client, metrics, _: self._personalized(server_round, client, metrics),
+            clients,
             open_set=self._is_open_set(server_round),
         )
 
-    def evaluate_clients(self, server_round: int, arrays: ArrayRecord, note: Note, *, open_set: bool) -> None:
-        """Score a model on every client's own people."""
+    def evaluate_clients(
+        self, server_round: int, arrays: ArrayRecord, note: Note, clients: Collection[int], *, open_set: bool
+    ) -> None:
+        """Score a model on these clients' own people."""
         config = ConfigRecord({wire.RUN_DIR: str(self.run_dir), wire.OPEN_SET: open_set})
-        messages = list(self.strategy.configure_evaluate(server_round, arrays, config, self.grid))
+        asked = self.strategy.configure_evaluate(server_round, arrays, config, self.grid)
+        messages = [message for message in asked if self.clients[message.metadata.dst_node_id] in clients]
         replies = self.grid.send_and_receive(messages)
         self.strategy.aggregate_evaluate(server_round, self.answers(replies, server_round, "evaluating", note))
 

@@ -147,6 +147,8 @@ def _method(scenario: Scenario) -> Iterator[tuple[str, str]]:
         yield "federation.batchnorm", "= 'statistics_local', but fedbn keeps all of BatchNorm: use fedavg with it"
     if method.name == "centralised" and scenario.adaptation.methods:
         yield "adaptation.methods", "is for federations: centralised training has no clients to adapt"
+    if method.name == "centralised" and scenario.federation.participants:
+        yield "federation.participants", "is for federations: centralised training takes the images of all clients"
     if method.has("public") and partition.public_identities == 0 and not partition.public_source:
         yield (
             "method.parts",

@@ -149,6 +149,9 @@ class FederationSettings(Settings):
 
     rounds: Positive = Field(default=5, description="communication rounds")
     fraction: Annotated[float, Field(gt=0, le=1)] = Field(default=1.0, description="share of the clients in each round")
+    participants: Annotated[tuple[NotNegative, ...], Field(strict=False)] = Field(
+        default=(), description="the clients that train, from 0; []: all. The others are only tested"
+    )
     strategy: Literal[
         "fedavg", "fedavgm", "fedadam", "fedyogi", "fedadagrad", "qfedavg", "fedmedian", "fedtrimmedavg", "krum",
         "multikrum", "bulyan",

@@ -78,7 +78,8 @@ def _distillation(setup: Setup) -> FedPavDistillation:
 
 
 def _sampling(scenario: Scenario) -> dict[str, Any]:
-    return {"fraction": scenario.federation.fraction, "seed": scenario.seed}
+    settings = scenario.federation
+    return {"fraction": settings.fraction, "participants": settings.participants, "seed": scenario.seed}
 
 
 def _server_optimiser(name: str, scenario: Scenario) -> FedAvg:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,6 +49,7 @@ class FedAvg(Strategy):
     Args:
         fraction: share of the clients in each round.
         seed: the scenario's seed.
+        participants: clients that train; none: all.
         nodes: Flower node of each client; set before the first round (`server.rounds` asks the nodes who they are).
 
     Attributes:
@@ -60,8 +61,15 @@ class FedAvg(Strategy):
     evaluates_global = False
     shares_private_proxies = False
 
-    def __init__(self, *, fraction: float = 1.0, seed: int = 0, nodes: Mapping[int, int] | None = None) -> None:
-        self.fraction, self.seed = fraction, seed
+    def __init__(
+        self,
+        *,
+        fraction: float = 1.0,
+        seed: int = 0,
+        participants: Sequence[int] = (),
+        nodes: Mapping[int, int] | None = None,
+    ) -> None:
+        self.fraction, self.seed, self.participants = fraction, seed, tuple(sorted(set(participants)))
         self.nodes = dict(nodes or {})
         self.sub_networks: SubNetworks | None = None
 
@@ -69,7 +77,8 @@ class FedAvg(Strategy):
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
         """One message for each sampled client; all carry the same record, or all of a tier."""
-        clients = sample_clients(self.seed, server_round, len(self.nodes), self.fraction)
+        able = self.participants or range(len(self.nodes))
+        clients = [able[place] for place in sample_clients(self.seed, server_round, len(able), self.fraction)]
         return self._messages(clients, server_round, arrays, config, MessageType.TRAIN)
 
     def aggregate_train(
@@ -99,7 +108,7 @@ class FedAvg(Strategy):
     def configure_evaluate(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
-        """One message for every client, sampled or not."""
+        """One message for every client, whether or not it trains."""
         return self._messages(range(len(self.nodes)), server_round, arrays, config, MessageType.EVALUATE)
 
     def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
@@ -116,6 +125,9 @@ class FedAvg(Strategy):
 
     def restore(self, arrays: Mapping[str, np.ndarray], values: Mapping[str, Any]) -> None:
         """Take back what `state` gave, when a run goes on."""
+
+    def forget(self, rows: Mapping[str, Sequence[int]]) -> None:
+        """The server set these rows of the global model's arrays to zero: what is remembered of them goes too."""
 
     def summary(self) -> None:
         """One line for the log."""

@@ -7,7 +7,7 @@ as in FedAvg. Proxies of private identities leave their clients, which FedFR for
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,9 +47,10 @@ class FedFace(FedAvg):
         threads: int = 1,
         fraction: float = 1.0,
         seed: int = 0,
+        participants: Sequence[int] = (),
         nodes: Mapping[int, int] | None = None,
     ) -> None:
-        super().__init__(fraction=fraction, seed=seed, nodes=nodes)
+        super().__init__(fraction=fraction, seed=seed, participants=participants, nodes=nodes)
         self.settings, self.threads = settings, threads
         self.proxies: dict[int, np.ndarray] = {}
 

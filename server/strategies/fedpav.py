@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -74,9 +74,10 @@ class FedPavDistillation(FedAvg):
         threads: int = 1,
         fraction: float = 1.0,
         seed: int = 0,
+        participants: Sequence[int] = (),
         nodes: Mapping[int, int] | None = None,
     ) -> None:
-        super().__init__(fraction=fraction, seed=seed, nodes=nodes)
+        super().__init__(fraction=fraction, seed=seed, participants=participants, nodes=nodes)
         self._build, self.public, self.settings, self.batchnorm = build, public, settings, batchnorm
         self.batch_size, self.embed_batch_size = batch_size, embed_batch_size
         self.device, self.bf16, self.threads = torch.device(device), bf16, threads

@@ -7,7 +7,7 @@ Hsu, Qi and Brown, Measuring the Effects of Non-Identical Data Distribution for 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,9 +68,10 @@ class ServerOptimiser(FedAvg):
         *,
         fraction: float = 1.0,
         seed: int = 0,
+        participants: Sequence[int] = (),
         nodes: Mapping[int, int] | None = None,
     ) -> None:
-        super().__init__(fraction=fraction, seed=seed, nodes=nodes)
+        super().__init__(fraction=fraction, seed=seed, participants=participants, nodes=nodes)
         self.name, self.flower = name, optimiser(name, settings)
         self._sent: Mapping[str, np.ndarray] = {}
         self._moments: dict[str, dict[str, np.ndarray]] = {}  # "momentum", or "m" and "v": array by name
@@ -107,6 +108,13 @@ class ServerOptimiser(FedAvg):
         for key, array in arrays.items():
             kind, _, name = key.partition("/")
             self._moments.setdefault(kind, {})[name] = array
+
+    def forget(self, rows: Mapping[str, Sequence[int]]) -> None:
+        """Moments of filters that soft pruning set to zero start again, so that only new gradients move them."""
+        for moments in self._moments.values():
+            for name in rows.keys() & moments.keys():
+                moments[name] = moments[name].copy()
+                moments[name][rows[name]] = 0
 
     def summary(self) -> None:
         """One line for the log."""

@@ -9,7 +9,7 @@ Flower's own classes aggregate.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import cast
 
@@ -71,9 +71,10 @@ class WholeCohort(FedAvg):
         client_learning_rate: float = 0.01,
         fraction: float = 1.0,
         seed: int = 0,
+        participants: Sequence[int] = (),
         nodes: Mapping[int, int] | None = None,
     ) -> None:
-        super().__init__(fraction=fraction, seed=seed, nodes=nodes)
+        super().__init__(fraction=fraction, seed=seed, participants=participants, nodes=nodes)
         if name not in NAMES:
             raise ValueError(f"{name!r} is not a strategy of whole cohorts; they are: {', '.join(NAMES)}")
         self.name, self.settings, self.client_learning_rate = name, settings, client_learning_rate

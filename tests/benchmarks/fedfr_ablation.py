@@ -14,8 +14,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.benchmarks.fedfr_jobs import BASES, HARD, QUIET, RESULTS, SEEDS, Job, run_all
+from tests.benchmarks.fedfr_jobs import BASES, HARD, QUIET, RESULTS, SEEDS, fedfr_job
 from tests.benchmarks.fedfr_tuning import tune
+from tests.benchmarks.runs import Job, run_all
 
 
 def main_jobs(chosen: dict[str, tuple[str, ...]]) -> list[Job]:
@@ -26,7 +27,7 @@ def main_jobs(chosen: dict[str, tuple[str, ...]]) -> list[Job]:
             if method == "fedface":
                 continue  # in the sweep over identities
             extra = QUIET if method != "fedavg" else ("evaluation.every=0",)  # with every client trained alone
-            jobs.append(Job(f"{method}-{seed}", (f"seed={seed}", *base, *chosen[method], *extra)))
+            jobs.append(fedfr_job(f"{method}-{seed}", (f"seed={seed}", *base, *chosen[method], *extra)))
     return jobs
 
 
@@ -38,7 +39,7 @@ def sweep_jobs(chosen: dict[str, tuple[str, ...]]) -> list[Job]:
     """Figures 7.3 and 7.4 in our setting, one seed."""
     hard = tuple(each for each in chosen["hard_negatives"] if "quantile" not in each)
     jobs = [
-        Job(
+        fedfr_job(
             f"threshold-{threshold}",
             (
                 HARD, *hard, "method.hard_negatives.select=threshold", f"method.hard_negatives.threshold={threshold}",
@@ -50,8 +51,8 @@ def sweep_jobs(chosen: dict[str, tuple[str, ...]]) -> list[Job]:
     for count in IDENTITIES:
         size = (f"partition.identities_per_client={count}", "partition.public_identities=250", *QUIET)
         if count != IDENTITIES[0]:
-            jobs.append(Job(f"identities-{count}-fedfr", (*chosen["fedfr"], *size)))
-        jobs.append(Job(f"identities-{count}-fedface", (*BASES["fedface"], *chosen["fedface"], *size)))
+            jobs.append(fedfr_job(f"identities-{count}-fedfr", (*chosen["fedfr"], *size)))
+        jobs.append(fedfr_job(f"identities-{count}-fedface", (*BASES["fedface"], *chosen["fedface"], *size)))
     return jobs
 
 

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
-from tests.benchmarks.fedfr_jobs import BASES, QUIET, Job, run, run_all, summary
+from tests.benchmarks.fedfr_jobs import BASES, QUIET, fedfr_job
+from tests.benchmarks.runs import Job, run, run_all, summary
 
 VALIDATION_IDENTITIES, TUNING_SEED = 50, 100
 Trial = tuple[str, ...]
@@ -97,7 +98,9 @@ def tune(work: Path, data: Path) -> dict[str, Trial]:
         f"seed={TUNING_SEED}", "partition.public_identities=220", "partition.identities_per_client=18",
         "federation.rounds=2", "evaluation.open_set=never", *QUIET,
     )  # fmt: skip
-    run(Job("tune-start", (*fixed, "method.name=fedavg", "federation.rounds=1")), work, root)  # pre-training, once
+    run(
+        fedfr_job("tune-start", (*fixed, "method.name=fedavg", "federation.rounds=1")), work, root
+    )  # pre-training, once
     chosen: dict[str, Trial] = {}
     rows = []
     for group in GROUPS:
@@ -106,7 +109,7 @@ def tune(work: Path, data: Path) -> dict[str, Trial]:
             before = chosen.get(FOLLOWS.get(method, ""), ())
             for number, trial in enumerate(TRIALS[method]):
                 settings = (*fixed, *BASES[method], *before, *trial)
-                jobs[method, trial] = Job(f"tune-{method}-{number}", settings)
+                jobs[method, trial] = fedfr_job(f"tune-{method}-{number}", settings)
         run_all(jobs.values(), work, root)
         for method in group:
             found = [(trial, *scores(work / "runs" / jobs[method, trial].name, method)) for trial in TRIALS[method]]

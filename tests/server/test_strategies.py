@@ -142,6 +142,22 @@ def test_the_number_of_attackers_that_is_offered_is_right_and_the_largest(name: 
         assert needs(name, clients, malicious=most + 1)
 
 
+def test_participants_alone_are_asked_to_train() -> None:
+    strategy = FedAvg(participants=(2, 0, 2), nodes=NODES)
+    assert [message.metadata.dst_node_id for message in ask(strategy, theta(1))] == [NODES[0], NODES[2]]
+    record = wire.to_record(theta(1))
+    asked = strategy.configure_evaluate(1, record, ConfigRecord({}), GRID)
+    assert [message.metadata.dst_node_id for message in asked] == list(NODES.values())
+
+
+@given(seed=st.integers(0, 99), able=st.sets(st.integers(0, 2), min_size=1), fraction=st.floats(0.01, 1))
+def test_a_share_of_the_participants_is_drawn(seed: int, able: set[int], fraction: float) -> None:
+    strategy = FedAvg(seed=seed, participants=tuple(able), fraction=fraction, nodes=NODES)
+    asked = [message.metadata.dst_node_id for message in ask(strategy, theta(1))]
+    assert len(asked) == cohort_size(len(able), fraction)
+    assert set(asked) <= {NODES[client] for client in able}
+
+
 @given(st.integers(1, 500), st.floats(0.001, 1))
 def test_the_cohort_is_as_large_as_its_sample(count: int, fraction: float) -> None:
     assert len(sample_clients(0, 1, count, fraction)) == cohort_size(count, fraction)

@@ -39,10 +39,10 @@ def print_report(report: Report, console: Console, *, lines: int = 10, fast: boo
 
 
 def _place(report: Report) -> str:
-    """Where the images are; CUHK03's are taken out of its .mat file."""
+    """Where the images are; CUHK03's may be in the cache, if a run took them out of their .mat file."""
     if report.root.is_relative_to(report.path):
         return shown(report.root)
-    return f"{shown(report.path)}, taken out into {shown(report.root)}"
+    return f"{shown(report.path)}, taken out into {shown(report.root)}" if report.root.is_dir() else shown(report.path)
 
 
 def _print_counts(version: Compared, report: Report, console: Console) -> None:

@@ -203,12 +203,16 @@ def test_synth_writes_what_check_recognises(fedreid_command: Command, tmp_path: 
 
 def test_where_images_are_is_said_also_of_those_that_were_taken_out(fedreid_command: Command, tmp_path: Path) -> None:
     sizes = ("--identities", 4, "--test-identities", 3, "--cameras", 2, "--images", 2)
-    for format, text in (("cuhk03", f"in {tmp_path / 'cuhk03'}, taken out into {tmp_path / 'cache'}"), ("lfw", "LFW")):
+    for format, title in (("cuhk03", f"in {tmp_path / 'cuhk03'}\n"), ("lfw", "LFW")):
         assert fedreid_command("data", "synth", format, tmp_path / format, *sizes)[0] == 0
         status, out, _ = fedreid_command("data", "check", tmp_path / format)
         assert status == 0
-        assert text in out
+        assert title in out
     assert "A subset of what was published, or another list in the same format." in out
+    assert not list((tmp_path / "cache").rglob("*.png"))  # a check keeps nothing
+    assert fedreid_command("data", "show", tmp_path / "cuhk03", "--out", tmp_path / "sheet.png")[0] == 0
+    out = fedreid_command("data", "check", tmp_path / "cuhk03")[1]
+    assert f"in {tmp_path / 'cuhk03'}, taken out into {tmp_path / 'cache'}" in out
 
 
 def test_synth_overwrites_nothing(fedreid_command: Command, photos: Path, tmp_path: Path) -> None:

@@ -46,8 +46,15 @@ def draft_in(folder: Path) -> Iterator[Path]:
     """A new folder inside `folder` that vanishes at the end, unless it was put in place."""
     folder.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(folder)
+    with place_for_draft(folder) as draft:
+        draft.mkdir()
+        yield draft
+
+
+@contextlib.contextmanager
+def place_for_draft(folder: Path) -> Iterator[Path]:
+    """A path inside `folder` with nothing there: who has something to write makes it, and it vanishes at the end."""
     draft = folder / f".{uuid.uuid4().hex}.tmp"
-    draft.mkdir()
     try:
         yield draft
     finally:

@@ -21,8 +21,9 @@ from fedreid.data.faces.face_tests import FaceLists, open_lists, save_lists, siz
 from fedreid.data.generic_test import FaceTest, GenericTest
 from fedreid.data.image_set import ImageSet
 from fedreid.data.locations import cache_folder, dataset_folder
-from fedreid.data.overlap import refuse_same_folders, refuse_shared_images, repeated
+from fedreid.data.overlap import perhaps_the_same, refuse_same_folders, refuse_shared_images, repeated
 from fedreid.data.partition import partition
+from fedreid.data.partition_lists import refuse_too_few
 from fedreid.data.sources import read_source
 from fedreid.data.splits import PUBLIC, Split, client_part, generic_part, read_columns, refuse_changes, write_split
 from fedreid.data.summary import datasets, summarise
@@ -64,10 +65,14 @@ class FederationData:
         """
         caches, split = _distributed(scenario, on_progress)
         tests, tables = _face_tests({name: cache.table for name, cache in caches.items()}, split)
-        for name, note in repeated(split, caches).items():
+        told = [repeated(split, caches), perhaps_the_same(tables, _origins(scenario))]
+        for name, note in (pair for notes in told for pair in notes.items()):
             tables[name] = replace(tables[name], notes=(*tables[name].notes, note))
         if scenario.evaluation.personalized == "test_set":
             _refuse_untested(split)
+        if scenario.partition.by == "lists":
+            on_held_out = scenario.evaluation.personalized == "held_out"
+            refuse_too_few(split, Path(scenario.partition.lists), held_out=on_held_out)
         index: dict[str, Any] = {
             "image_size": list(scenario.data.image_size),
             "clients": len(split.clients),

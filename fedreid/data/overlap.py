@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fedreid.data.formats.vendor_files import DISTRACTOR
 from fedreid.data.image_digests import digests_of
 from fedreid.data.splits import Split
 from fedreid.errors import UserError
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from fedreid.data.cache import ImageCache
     from fedreid.data.tables import ImageTable
 
+NUMBERED_BY_US = ("folder", "lfw", "ijb")  # formats in which a person's number is the place of a folder or a name
 Found = tuple[str, int, str, int]  # source, row, another source, row
 
 
@@ -64,6 +67,32 @@ def refuse_shared_images(caches: Mapping[str, ImageCache]) -> None:
             f"{consequence(any_unseen=any(unseen))}, or take out those images.\n"
             "  (Datasets of `fedreid data synth` show the same people unless each was made with a --seed of its own.)"
         )
+
+
+def perhaps_the_same(tables: Mapping[str, ImageTable], origins: Mapping[str, tuple[str, Path]]) -> dict[str, str]:
+    """What to say, by source, of another one in the same layout that may be a part of the same dataset.
+
+    Who is in a folder can't be known where its counts aren't the published ones. Parts of one dataset number its
+    people alike and have no file's name in common; two datasets number people from 1, too, but often name files alike.
+
+    Args:
+        tables: by source name, whose images are known to differ.
+        origins: by source name, the format and the folder of those datasets that a user named.
+    """
+    notes: dict[str, list[str]] = {}
+    named = [name for name in tables if name in origins and origins[name][0] not in NUMBERED_BY_US]
+    for first, name in itertools.combinations(named, 2):
+        one, other = tables[first], tables[name]
+        unseen = [_is_unseen(one), _is_unseen(other)]
+        if origins[first][0] != origins[name][0] or all(unseen) or set(one.frame["path"]) & set(other.frame["path"]):
+            continue
+        if both := set(one.frame["identity"]) & set(other.frame["identity"]) - {DISTRACTOR}:
+            notes.setdefault(name, []).append(
+                f"perhaps the same people as in {first}: both are in the layout of {origins[name][0]}, and "
+                f"{len(both):,} identities have the same numbers. If both are parts of one dataset, "
+                f"{consequence(any_unseen=any(unseen))}"
+            )
+    return {name: "; ".join(texts) for name, texts in notes.items()}
 
 
 def repeated(split: Split, caches: Mapping[str, ImageCache]) -> dict[str, str]:

@@ -49,6 +49,28 @@ def listed(tables: Mapping[str, ImageTable], folder: Path) -> Split:
     return split
 
 
+def refuse_too_few(split: Split, folder: Path, *, held_out: bool) -> None:
+    """Lists of a client that are too short, in words about lists: settings of a partition don't change them.
+
+    Args:
+        split: as `listed`.
+        folder: its lists.
+        held_out: whether clients' models are asked about held-out images.
+
+    Raises:
+        UserError: a client has less than two images to train on, as BatchNorm needs, or none held out.
+    """
+    for client in split.clients:
+        uses = split.part(client)["use"].value_counts()
+        if uses.get("train", 0) < 2:
+            raise UserError(f"{folder / client}.csv has one image to train on; a client needs two.\n  Add some to it.")
+        if held_out and not uses.get("held_out", 0):
+            raise UserError(
+                f"{folder / client}.csv holds out no image, which personalized evaluation is about.\n"
+                "  Set evaluation.personalized = 'test_set', or write held_out in the column use of some images."
+            )
+
+
 def _found(rows: pd.DataFrame, table: ImageTable, folder: Path) -> pd.DataFrame:
     """Rows of lists with the place of their image in a table, and the table's number of whom it shows."""
     place = _places(rows, table)

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fedreid.data.cache import FOLDER
 from fedreid.data.faces.face_images import pair_images, template_images
 from fedreid.data.formats import cuhk01, cuhk03, grid, ilids, ilids_vid, pes3d, prid, prid_video, viper
 from fedreid.data.formats.cuhk02 import read_cuhk02
@@ -23,6 +24,7 @@ from fedreid.data.locations import cache_folder, dataset_folder
 from fedreid.data.synthetic.source import read_synthetic
 from fedreid.data.synthetic.writing import twin_folder
 from fedreid.data.tables import ImageTable, drawn_table, test_table
+from fedreid.errors import UserError
 from fedreid.scenario.schema import DataSettings
 from fedreid.scenario.source_schema import (
     Cuhk03Source,
@@ -77,6 +79,7 @@ def read_source(name: str, source: Source, settings: DataSettings) -> ImageTable
         return read_synthetic(name, source, cache_folder(settings))
     if isinstance(source, FolderSource):
         folder, is_twin = _place(name, source, settings)
+        _refuse_cache_among_people(name, folder, cache_folder(settings))
         pattern = TWINS_CAMERA if is_twin and source.camera_pattern else source.camera_pattern
         return read_folder(name, folder, camera_pattern=pattern, test_identities=source.test_identities)
     if isinstance(source, LfwSource | IjbSource):
@@ -91,6 +94,20 @@ def _place(name: str, source: Any, settings: DataSettings) -> tuple[Path, bool]:
     position = list(settings.sources).index(name)
     variant = getattr(source, "version", getattr(source, "benchmark", ""))
     return twin_folder(name, source.format, position, cache_folder(settings), variant=variant), True
+
+
+def _refuse_cache_among_people(name: str, folder: Path, cache: Path) -> None:
+    """In a folder per identity, the cache's folders would be people without images in the next run.
+
+    Raises:
+        UserError: the cache would be one of the people. In a hidden folder it isn't.
+    """
+    place, inside = folder.resolve(), (cache / FOLDER).resolve()
+    if inside.is_relative_to(place) and not inside.relative_to(place).parts[0].startswith("."):
+        raise UserError(
+            f"{name}: the cache {cache} is inside {folder}, where every folder is a person.\n"
+            "  Set data.cache (or FEDREID_CACHE) to a folder elsewhere."
+        )
 
 
 def _faces(name: str, source: LfwSource | IjbSource, settings: DataSettings) -> ImageTable:

@@ -89,7 +89,8 @@ def client_notes(findings: Findings) -> list[str]:
         who = f"Client {named} has no" if len(clients) == 1 else f"{len(clients):,} clients ({named}) have no"
     return [
         f"{who} personalized mAP, since none of {whose} held-out images has a match: each shows a person whose "
-        "held-out images all come from one camera, or who has only this one. To hold out more: partition.held_out."
+        "held-out images all come from one camera, or who has only this one. To hold out more: partition.held_out; in "
+        "lists, the column use."
     ]
 
 

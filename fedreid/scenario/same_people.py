@@ -25,7 +25,7 @@ def overlap_of(one: Source, other: Source) -> str | None:
 
     Two sources that nobody trains on may overlap. Two copies in one published format are the same dataset where both
     have the published counts; without `verify_counts` a format is only a layout, in which anybody may lie: what then
-    is the same is found by folders and images (`fedreid.data.overlap`).
+    is the same is found by folders and images, or told as possible (`fedreid.data.overlap`).
     """
     if is_unseen(one) and is_unseen(other):
         return None

@@ -13,7 +13,7 @@ import pytest
 from fedreid.data import image_digests
 from fedreid.data.cache import ImageCache, build_cache
 from fedreid.data.image_digests import DIGESTS, digests_of
-from fedreid.data.overlap import refuse_same_folders, refuse_shared_images, repeated
+from fedreid.data.overlap import perhaps_the_same, refuse_same_folders, refuse_shared_images, repeated
 from fedreid.data.splits import COLUMNS, Split
 from fedreid.data.tables import ImageTable, image_table
 from fedreid.errors import UserError
@@ -152,3 +152,35 @@ def test_an_image_that_is_trained_on_and_tested_is_told() -> None:
     ):
         (note,) = told(*parts, digests=digests).values()
         assert f"generic figures are too high: {count} (as {example}" in note
+
+
+# Parts of one dataset
+
+
+def test_parts_of_one_dataset_are_told_as_possible() -> None:
+    def told(ours: list[tuple[str, int]], theirs: list[tuple[str, int]], **options: str) -> dict[str, str]:
+        use = {"ours": "train", "theirs": options.get("use", "train")}
+        rows = {
+            name: [(path, who, 1, use[name]) for path, who in each]
+            for name, each in (("ours", ours), ("theirs", theirs))
+        }
+        tables = {name: image_table(name, Path("/data", name), each) for name, each in rows.items()}
+        formats = {"ours": "market1501", "theirs": options.get("format", "market1501")}
+        return perhaps_the_same(tables, {name: (formats[name], Path("/data", name)) for name in tables})
+
+    ours = [("a.jpg", 1), ("b.jpg", 2), ("c.jpg", 3), ("d.jpg", 0)]
+    found = told(ours, [("e.jpg", 2), ("f.jpg", 3), ("g.jpg", 4)])
+    assert list(found) == ["theirs"]
+    assert found["theirs"].startswith(
+        "perhaps the same people as in ours: both are in the layout of market1501, and 2 identities have the same "
+        "numbers. If both are parts of one dataset, an identity would belong to two clients"
+    )
+    assert "its strangers would be people" in told(ours, [("e.jpg", 2)], use="query")["theirs"]
+    assert told(ours, [("e.jpg", 4), ("f.jpg", 0)]) == {}  # people apart: a distractor is nobody
+    assert told(ours, [("a.jpg", 1), ("f.jpg", 2)]) == {}  # one name, two images: two datasets
+    assert told(ours, [("e.jpg", 2)], format="dukemtmc") == {}
+    rows = [image_table("s", Path("/data"), [(path, 1, 1, "query")]) for path in ("a", "b")]
+    both = {f"s{number}": table for number, table in enumerate(rows)}
+    assert perhaps_the_same(both, {name: ("viper", Path("/data", name)) for name in both}) == {}
+    own = {f"s{number}": image_table("s", Path("/data"), [(path, 1, 1, "train")]) for number, path in enumerate("ab")}
+    assert perhaps_the_same(own, {name: ("folder", Path("/data", name)) for name in own}) == {}

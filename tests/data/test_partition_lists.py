@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from fedreid.data.partition import partition
+from fedreid.data.partition_lists import refuse_too_few
 from fedreid.data.splits import Split, write_split
 from fedreid.data.tables import ImageTable, drawn_table
 from fedreid.errors import UserError
@@ -197,3 +198,21 @@ def test_an_image_may_be_query_and_in_the_gallery(tmp_path: Path) -> None:
 def test_lists_need_no_share_that_is_held_out(written: Path) -> None:
     none = PartitionSettings(by="lists", lists=str(written), held_out=0)
     assert partition(tables(), none, seed=1) == by_lists(written, tables())
+
+
+def test_a_client_without_held_out_images_is_told_what_helps(written: Path) -> None:
+    edit(written / "client-001.csv", lambda rows: rows.assign(use="train"))
+    split = by_lists(written, tables())
+    refuse_too_few(split, written, held_out=False)
+    with pytest.raises(UserError) as caught:
+        refuse_too_few(split, written, held_out=True)
+    assert str(caught.value).splitlines() == [
+        f"{written}/client-001.csv holds out no image, which personalized evaluation is about.",
+        "  Set evaluation.personalized = 'test_set', or write held_out in the column use of some images.",
+    ]
+
+
+def test_a_client_with_one_image_to_train_on_is_named(written: Path) -> None:
+    edit(written / "client-002.csv", lambda rows: rows[rows["use"] == "train"].head(1))
+    with pytest.raises(UserError, match=r"client-002\.csv has one image to train on; a client needs two\.\n  Add some"):
+        refuse_too_few(by_lists(written, tables()), written, held_out=False)

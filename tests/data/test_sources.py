@@ -39,6 +39,20 @@ def test_the_settings_of_a_source_reach_its_reader(tmp_path: Path) -> None:
         read(Market1501Source(format="market1501", path="street"), tmp_path)
 
 
+def test_a_cache_among_the_people_of_a_folder_is_refused_unless_it_is_hidden(tmp_path: Path) -> None:
+    save(tmp_path / "shop" / "anna" / "c7.png", 1)
+    source = FolderSource(format="folder", path="shop", test_identities=0.0)
+
+    def read_with(cache: Path) -> None:
+        read_source("a", source, DataSettings(root=str(tmp_path), cache=str(cache), sources={"a": source}))
+
+    for cache in (tmp_path / "shop", tmp_path / "shop" / "cache", tmp_path / "shop" / "anna" / "cache"):
+        with pytest.raises(UserError, match=rf"a: the cache {cache} is inside {tmp_path}/shop, .*\n  Set data\.cache"):
+            read_with(cache)
+    for cache in (tmp_path / "shop" / ".cache", tmp_path, tmp_path / "shop2"):
+        read_with(cache)
+
+
 def test_a_table_has_one_order_whatever_the_order_of_its_rows(tmp_path: Path) -> None:
     rows = [
         ("q/1.jpg", 1, 1, "query"),

@@ -18,6 +18,8 @@ from fedreid.data.checking.readers import READINGS, folders_of, images_in_table
 from fedreid.data.checking.report import NOTE, PROBLEM, WARNING, Compared, Finding, Report
 from fedreid.data.checking.texts import in_utf8, is_utf8
 from fedreid.data.checking.versions import ReadVersion, read_version
+from fedreid.data.disk import place_for_draft
+from fedreid.data.formats.cuhk03_images import TAKEN_OUT
 from fedreid.data.formats.tracklets import TrackletTable, images_of
 from fedreid.data.formats.vendor_files import DISTRACTOR
 from fedreid.data.tables import ImageTable
@@ -42,7 +44,8 @@ def check(
     Args:
         path: the dataset's folder.
         format: as a scenario names it; None: to be recognised.
-        cache: folder of all caches; CUHK03's photographs are taken out of their .mat file into it.
+        cache: folder of all caches; CUHK03's photographs, if no run took them out of their .mat file yet, are there
+            while they are looked at.
         camera_pattern: of one's own photographs, see `fedreid.data.formats.folder.read_folder`.
         fast: don't decode the images.
         workers: processes that decode; 0: one per core.
@@ -53,9 +56,22 @@ def check(
     """
     layout = recognised(path, format)
     _refuse_pattern(layout, camera_pattern)
+    with place_for_draft(cache / TAKEN_OUT) as scratch:
+        return _report(path, layout, camera_pattern, (cache, scratch), fast, workers, on_progress)
+
+
+def _report(
+    path: Path,
+    layout: Layout,
+    camera_pattern: str,
+    places: tuple[Path, Path],
+    fast: bool,
+    workers: int,
+    on_progress: Progress | None,
+) -> Report:
     is_own = layout.format == FOLDER
     understood = understood_in(path, camera_pattern) if is_own else ()
-    versions = [read_version(path, layout, options, camera_pattern, cache) for options in layout.versions]
+    versions = [read_version(path, layout, options, camera_pattern, *places) for options in layout.versions]
     findings = [] if is_utf8(path.absolute()) else [Finding(PROBLEM, OTHER_ENCODING)]
     findings += folder_findings(path, understood, camera_pattern) if is_own else []
     if not any(

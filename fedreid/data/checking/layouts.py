@@ -17,15 +17,7 @@ from fedreid.data.tables import IMAGE_SUFFIXES
 def layouts_in(folder: Path) -> list[Layout]:
     """Every published layout that lies in a folder, or in the folders that its vendor makes in there."""
     found: list[Layout] = []
-    for look in (
-        three_folders,
-        cuhk03_release,
-        msmt17_lists,
-        lfw_pairs,
-        ijb_templates,
-        _known_by_folders,
-        flat_folders,
-    ):
+    for look in LOOKS:
         with contextlib.suppress(OSError):  # what can't be looked into isn't recognised
             found += look(folder)
     return _merged(found)

@@ -83,7 +83,9 @@ READINGS: dict[str, Reading] = {
 }
 
 
-def read(format: str, name: str, folder: Path, cache: Path, options: Mapping[str, Any]) -> Read:
+def read(
+    format: str, name: str, folder: Path, cache: Path, options: Mapping[str, Any], *, scratch: Path | None = None
+) -> Read:
     """One version of a dataset, whatever its counts.
 
     Args:
@@ -92,13 +94,14 @@ def read(format: str, name: str, folder: Path, cache: Path, options: Mapping[str
         folder: the dataset's.
         cache: folder of all caches: CUHK03's photographs are taken out of their .mat file into it.
         options: of the reader.
+        scratch: where they go instead if they aren't in the cache yet; None: into the cache.
 
     Raises:
         UserError: as the reader.
     """
     given = dict(options)
     if format == "cuhk03":
-        given["cache"] = cache
+        given |= {"cache": cache, "scratch": scratch}
     if format != "folder":
         given["verify_counts"] = False
     found: Read = READINGS[format].read(name, folder, **given)

@@ -74,7 +74,7 @@ class Report:
     Attributes:
         path: the folder, as the user gave it.
         about: its format.
-        root: the folder that its paths start at.
+        root: the folder that its paths start at; of photographs that lie in CUHK03's .mat file only, one that is gone.
         versions: what was counted, for each version that is there.
         findings: problems, then warnings, then notes.
         understood: of one's own photographs, every file.

@@ -33,7 +33,12 @@ class ReadVersion:
 
 
 def read_version(
-    path: Path, layout: Layout, options: Mapping[str, str], camera_pattern: str, cache: Path
+    path: Path,
+    layout: Layout,
+    options: Mapping[str, str],
+    camera_pattern: str,
+    cache: Path,
+    scratch: Path | None = None,
 ) -> ReadVersion:
     """Read a version, whatever its counts.
 
@@ -43,11 +48,12 @@ def read_version(
         options: settings that choose the version.
         camera_pattern: of one's own photographs.
         cache: folder of all caches.
+        scratch: where photographs go that have to be taken out of CUHK03's .mat file; None: into the cache.
     """
     wanted = published(entry(layout.format), options)
     given = {"camera_pattern": camera_pattern} if layout.format == FOLDER else options
     try:
-        table = read(layout.format, layout.format, path, cache, given)
+        table = read(layout.format, layout.format, path, cache, given, scratch=scratch)
     except UserError as error:
         text = str(error).removeprefix(f"{layout.format}: ")
         return ReadVersion(Compared(options, {}, wanted), None, (Finding(PROBLEM, text),))

@@ -30,7 +30,7 @@ PUBLISHED: dict[str, Counts] = {"train": (485, 1_940), "query": (486, 972), "gal
 DRAWS = 10
 SPLITS = 2 * DRAWS
 NUMBERS = 971  # of the people in lists/cuhk01.txt
-NAME = re.compile(r"([0-9]{4})00([1-4])\.\w+", re.ASCII)
+NAME = re.compile(r"(?!0000)([0-9]{4})00([1-4])\.\w+", re.ASCII)
 
 
 def read_cuhk01(name: str, folder: Path, *, verify_counts: bool = True, split: int = 0) -> ImageTable:
@@ -70,7 +70,7 @@ def person_and_camera(file: str) -> tuple[int, int] | None:
 def _parsed(root: Path, file: str) -> tuple[int, int]:
     if (said := person_and_camera(file)) is None:
         raise UserError(
-            f"{root / file}: expected a name like 0001003.png (person 1, image 3 of 4).\n"
+            f"{root / file}: expected a name like 0001003.png (person 1, image 3 of 4; people count from 1).\n"
             "  Rename the file or take it out of the folder."
         )
     return said

@@ -53,6 +53,7 @@ def read_cuhk03(
     boxes: Boxes = "detected",
     protocol: Protocol = "new",
     split: int = 0,
+    scratch: Path | None = None,
 ) -> ImageTable:
     """The table of one version of CUHK03, under one protocol.
 
@@ -64,6 +65,7 @@ def read_cuhk03(
         boxes: the version.
         protocol: "new": 767 people for training and 700 for the test; "classic": 1,367 and 100.
         split: which of the classic protocol's 20 splits, from 0.
+        scratch: where they go instead if they aren't in the cache yet: for those who only look.
 
     Raises:
         UserError: a file is missing or isn't the vendor's, a library is missing that reads it, a list names absent
@@ -75,15 +77,15 @@ def read_cuhk03(
         return read_cuhk03_folders(name, folder, verify_counts=verify_counts, boxes=boxes)
     release = _first(folder, RELEASES)
     if protocol == "new":
-        return _new_table(name, folder, release, boxes, cache, verify_counts)
+        return _new_table(name, folder, release, boxes, (cache, scratch), verify_counts)
     if release is None:
         raise UserError(f"{name}: {folder} has no {RELEASES[0]}, which names the classic protocol's test sets.")
-    images = images_folder(name, _root(folder), release, boxes, cache)
+    images = images_folder(name, _root(folder), release, boxes, cache, scratch)
     return classic_table(name, images, release, boxes, split, verify_counts=verify_counts)
 
 
 def _new_table(
-    name: str, folder: Path, release: Path | None, boxes: Boxes, cache: Path, verify_counts: bool
+    name: str, folder: Path, release: Path | None, boxes: Boxes, places: tuple[Path, Path | None], verify_counts: bool
 ) -> ImageTable:
     config = _first(folder, (_config_name(boxes), f"cuhk03_release/{_config_name(boxes)}"))
     if config is None:
@@ -91,19 +93,27 @@ def _new_table(
             f"{name}: {folder} has no {_config_name(boxes)}, which lists the new protocol's images.\n"
             "  It comes with the code of the paper on re-ranking (Zhong et al., 2017): put it there."
         )
-    images = images_folder(name, _root(folder), release, boxes, cache)
-    rows = _listed(config, images)
+    images = images_folder(name, _root(folder), release, boxes, *places)
+    rows = _listed(config, images, release if places[1] is not None and images.is_relative_to(places[1]) else None)
     vendor = Vendor(f"CUHK03 ({boxes})", INSIDE[1:])
     return vendor_table(name, images.parent, rows, vendor, PUBLISHED[boxes], verify_counts=verify_counts)
 
 
-def _listed(config: Path, images: Path) -> list[Row]:
-    """Rows of the new protocol's lists, which count from 1 into `filelist` and `labels`."""
+def _listed(config: Path, images: Path, release: Path | None = None) -> list[Row]:
+    """Rows of the new protocol's lists, which count from 1 into `filelist` and `labels`.
+
+    Args:
+        config: the lists.
+        images: folder of the photographs.
+        release: the .mat file, where they were taken out of it just now; None: that was somebody else, or earlier.
+    """
     found = load_matlab(config, ["filelist", "labels", *LISTS.values()])
     files = [_file_name(config, cell) for cell in np.ravel(found["filelist"])]
     labels = whole_numbers(config, "labels", found["labels"]).ravel().tolist()
     if len(files) != len(labels):
         raise UserError(f"{config}: {len(files):,} files but {len(labels):,} labels.\n  Take the vendor's own file.")
+    if labels and min(labels) < 1:
+        raise UserError(f"{config}: labels holds {min(labels)}; people count from 1.\n  Take the vendor's own file.")
     present = set(images_in(images))
     rows: list[Row] = []
     listed: dict[str, str] = {}  # the list that has a file
@@ -115,7 +125,9 @@ def _listed(config: Path, images: Path) -> list[Row]:
             _refuse_twice(config, files[index], variable, listed)
             rows.append(_row(config, images, files[index], labels[index], split))
             if files[index] not in present:
-                absent.add(images / files[index], f"{config}, {variable}")
+                absent.add((release or images) / files[index], f"{config}, {variable}")
+    if release is not None:
+        absent.refuse("The lists and the .mat file are of different copies, or damaged: take the vendor's own.")
     absent.refuse("Remove that folder to have the photographs taken out of cuhk-03.mat again.")
     return rows
 

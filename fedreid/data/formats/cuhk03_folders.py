@@ -32,7 +32,7 @@ PUBLISHED: dict[str, dict[str, Counts]] = {
     "detected": {"train": (767, 7_365), "query": (700, 1_400), "gallery": (700, 5_332)},
     "labelled": {"train": (767, 7_368), "query": (700, 1_400), "gallery": (700, 5_328)},
 }
-NAME = re.compile(r"([0-9]{1,9})_c([0-9]{1,9})_.+")
+NAME = re.compile(r"(?!0+_)([0-9]{1,9})_c([0-9]{1,9})_.+")
 
 
 def read_cuhk03_folders(

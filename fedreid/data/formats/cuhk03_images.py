@@ -27,6 +27,7 @@ from fedreid.data.formats.matlab import open_matlab73
 from fedreid.errors import UserError
 
 VERSION = 1  # raise it when the same .mat file gives other PNG files than before
+TAKEN_OUT = "cuhk03"  # folder in the cache
 IMAGES_OF_A_VIEW = 5
 NAME = re.compile(r"([1-9])_([0-9]{3})_([12])_([0-9]{2})\.png", re.IGNORECASE | re.ASCII)
 
@@ -52,7 +53,9 @@ def photo_name(shot: Photo) -> str:
     return f"{shot.pair}_{shot.person:03d}_{shot.view}_{shot.image:02d}.png"
 
 
-def images_folder(name: str, root: Path, release: Path | None, boxes: Boxes, cache: Path) -> Path:
+def images_folder(
+    name: str, root: Path, release: Path | None, boxes: Boxes, cache: Path, scratch: Path | None = None
+) -> Path:
     """The folder images_detected or images_labeled, filled from the .mat file where it is nowhere yet.
 
     Args:
@@ -61,6 +64,7 @@ def images_folder(name: str, root: Path, release: Path | None, boxes: Boxes, cac
         release: cuhk-03.mat, where there is one.
         boxes: the version.
         cache: folder of all caches.
+        scratch: where photographs are taken out to if the cache hasn't them yet; None: into the cache.
 
     Raises:
         UserError: there are neither images nor a .mat file, it can't be read, or the cache folder can't be written.
@@ -70,7 +74,9 @@ def images_folder(name: str, root: Path, release: Path | None, boxes: Boxes, cac
         return root / folder
     if release is None:
         raise UserError(f"{name}: {root} has neither {folder} nor cuhk-03.mat.\n  Put the vendor's .mat file there.")
-    final = cache / "cuhk03" / f"{boxes}-{_key(release)}"
+    final = cache / TAKEN_OUT / f"{boxes}-{_key(release)}"
+    if not final.is_dir() and scratch is not None:
+        final = scratch / final.name
     if not final.is_dir():
         with writing(cache, f"the photographs of {name}"), draft_of(final) as draft:
             (draft / folder).mkdir()

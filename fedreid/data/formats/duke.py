@@ -28,7 +28,7 @@ from fedreid.data.tables import ImageTable
 
 LAYOUT = Layout(
     vendor=Vendor("DukeMTMC-reID", ("DukeMTMC-reID", "dukemtmc-reid/DukeMTMC-reID", "dukemtmc-reid")),
-    pattern=re.compile(r"([0-9]{1,9})_c([0-9]{1,9})_f[0-9]+\.\w+", re.ASCII),
+    pattern=re.compile(r"(?!0+_)([0-9]{1,9})_c([0-9]{1,9})_f[0-9]+\.\w+", re.ASCII),
     example="0001_c2_f0046182.jpg (identity 1, camera 2)",
     published={"train": (702, 16_522), "query": (702, 2_228), "gallery": (1_110, 17_661)},
 )

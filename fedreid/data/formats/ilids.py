@@ -31,7 +31,7 @@ PUBLISHED: Counts = (119, 476)  # identities, images
 SPLITS = 10
 NUMBERS = 999  # of the people in lists/ilids.txt, more than there are
 UNKNOWN_CAMERA = -1
-NAME = re.compile(r"([0-9]{4})([0-9]{3})\.\w+", re.ASCII)
+NAME = re.compile(r"(?!0000)([0-9]{4})([0-9]{3})\.\w+", re.ASCII)
 
 
 def read_ilids(name: str, folder: Path, *, verify_counts: bool = True, split: int = 0) -> ImageTable:
@@ -80,7 +80,7 @@ def _people(root: Path) -> dict[int, dict[int, str]]:
     for file in images_in(root):
         if (said := person_and_image(file)) is None:
             raise UserError(
-                f"{root / file}: expected a name like 0001002.jpg (person 1, image 2).\n"
+                f"{root / file}: expected a name like 0001002.jpg (person 1, image 2; people count from 1).\n"
                 "  Rename the file or take it out of the folder."
             )
         person, image = said

@@ -30,8 +30,8 @@ FOLDERS = ("sequences/cam1", "sequences/cam2")
 LIST = "train-test people splits/train_test_splits_ilidsvid.mat"
 PUBLISHED: dict[str, Counts] = {"train": (150, 300), "query": (150, 150), "gallery": (150, 150)}
 SPLITS = 10
-NAME = re.compile(r"person([0-9]{3})", re.ASCII)
-EXAMPLE = "person001"
+NAME = re.compile(r"person(?!000)([0-9]{3})", re.ASCII)
+EXAMPLE = "person001 (people count from 1)"
 
 
 def read_ilids_vid(name: str, folder: Path, *, verify_counts: bool = True, split: int = 0) -> TrackletTable:
@@ -57,7 +57,7 @@ def read_ilids_vid(name: str, folder: Path, *, verify_counts: bool = True, split
             "  Unpack the archive again; for a subset, take that person's other folder out, too."
         )
     people = sorted(views[0])
-    tested = half_in_matlab(_list_file(name, root), people, split)
+    tested = half_in_matlab(_list_file(name, root, folder), people, split)
     first, second = FOLDERS
     frames = {
         person: (frames_in(root, f"{first}/{views[0][person]}"), frames_in(root, f"{second}/{views[1][person]}"))
@@ -67,8 +67,9 @@ def read_ilids_vid(name: str, folder: Path, *, verify_counts: bool = True, split
     return vendor_tracklets(name, root, tracklets, VENDOR, PUBLISHED, verify_counts=verify_counts)
 
 
-def _list_file(name: str, root: Path) -> Path:
-    places = [root / LIST, root.parent / LIST]
+def _list_file(name: str, root: Path, folder: Path) -> Path:
+    """In the dataset's folder, in the one around it, or in the one that the user names."""
+    places = [root / LIST, root.parent / LIST, folder / LIST]
     if (found := next((place for place in places if place.is_file()), None)) is None:
         raise UserError(
             f"{name}: there is no {LIST} in {root} or the folder around it, which says who is tested.\n"

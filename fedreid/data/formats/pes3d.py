@@ -28,7 +28,7 @@ SUFFIXES = (".bmp", ".png", ".jpg")  # the vendor's, and what copies were conver
 PUBLISHED: Counts = (192, 1_011)  # identities, images
 SPLITS = 10
 NUMBERS = 999  # of the people in lists/3dpes.txt, more than there are
-NAME = re.compile(r"([0-9]{1,9})_([0-9]{1,9})(?![0-9])[0-9B_]*_FRAME_[0-9]+_RGB\.\w+", re.ASCII)
+NAME = re.compile(r"(?!0+_)([0-9]{1,9})_([0-9]{1,9})(?![0-9])[0-9B_]*_FRAME_[0-9]+_RGB\.\w+", re.ASCII)
 
 
 def read_3dpes(name: str, folder: Path, *, verify_counts: bool = True, split: int = 0) -> ImageTable:
@@ -73,7 +73,7 @@ def _drawn_views(person: int, views: set[int], split: int) -> set[int]:
 def _parsed(root: Path, file: str) -> tuple[int, int]:
     if (said := person_and_view(file)) is None:
         raise UserError(
-            f"{root / file}: expected a name like 100_3_FRAME_26_RGB.bmp (person 100, view 3).\n"
+            f"{root / file}: expected a name like 100_3_FRAME_26_RGB.bmp (person 100, view 3; people count from 1).\n"
             "  Rename the file or take it out of the folder."
         )
     return said

@@ -40,7 +40,7 @@ FOLDERS = ("cam_a", "cam_b")
 PUBLISHED: dict[str, Counts] = {"train": (100, 200), "query": (100, 100), "gallery": (100, 649)}
 ON_BOTH = 200  # people up to this number are on both cameras
 SPLITS = 10
-NAME = re.compile(r"person_([0-9]{4})\.\w+", re.ASCII)
+NAME = re.compile(r"person_(?!0000)([0-9]{4})\.\w+", re.ASCII)
 
 
 def read_prid(name: str, folder: Path, *, verify_counts: bool = True, split: int = 0) -> ImageTable:

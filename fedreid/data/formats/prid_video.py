@@ -35,8 +35,8 @@ LISTS = ("splits_prid2011.json", "train_test_splits_prid.mat")
 PUBLISHED: dict[str, Counts] = {"train": (89, 178), "query": (89, 89), "gallery": (89, 89)}
 SHORTEST = 27  # frames
 SPLITS = 10
-NAME = re.compile(r"person_([0-9]{4})", re.ASCII)
-EXAMPLE = "person_0001"
+NAME = re.compile(r"person_(?!0000)([0-9]{4})", re.ASCII)
+EXAMPLE = "person_0001 (people count from 1)"
 
 
 def read_prid_video(name: str, folder: Path, *, verify_counts: bool = True, split: int = 0) -> TrackletTable:

@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from fedreid.data.formats.matlab import load_matlab
-from fedreid.data.formats.vendor_files import Counts, Vendor, find_root, images_in, notes_on, parts_of, refuse_no_folder
+from fedreid.data.formats.vendor_files import (
+    Counts,
+    Vendor,
+    around,
+    find_root,
+    images_in,
+    notes_on,
+    parts_of,
+    refuse_no_folder,
+)
 from fedreid.data.tables import IMAGE_SUFFIXES, ImageTable, Row, image_table
 from fedreid.errors import UserError
 
@@ -22,7 +31,7 @@ VARIABLE = "ls_set"  # in the lists of Wang et al. (iLIDS-VID, PRID): one line p
 def find_images(
     name: str, folder: Path, vendor: Vendor, inside: str, suffixes: tuple[str, ...] = IMAGE_SUFFIXES
 ) -> Path:
-    """The one folder that holds all images: the user's own, or the vendor's `inside` it.
+    """The one folder that holds all images: the user's own, the vendor's `inside` it, or one that is flat in there.
 
     Raises:
         UserError: there is no such folder.
@@ -30,6 +39,10 @@ def find_images(
     refuse_no_folder(name, folder, [inside])
     if images_in(folder, suffixes):
         return folder
+    if not any((folder / outside / inside).is_dir() for outside in around(vendor)):
+        for outside in vendor.nested:
+            if (folder / outside).is_dir() and images_in(folder / outside, suffixes):
+                return folder / outside
     return find_root(name, folder, vendor, [inside]) / inside
 
 

@@ -13,6 +13,7 @@ from fedreid.data.checking.catalogue import scenario_lines
 from fedreid.data.checking.check import check
 from fedreid.data.checking.places import recognised
 from fedreid.data.checking.report import Compared, Report
+from fedreid.data.formats.cuhk03 import read_cuhk03
 from fedreid.data.synthetic.layouts import Shot
 from fedreid.data.synthetic.layouts.viper import write_viper
 from fedreid.data.synthetic.writing import FORMATS, LayoutSize, variants_of, write_layout
@@ -236,6 +237,33 @@ def test_both_versions_of_a_dataset_are_counted(tmp_path: Path) -> None:
     report = looked_at(tmp_path / "data")
     assert [version.options for version in report.versions] == [{"boxes": "detected"}]
     assert report.settings["boxes"] == "detected"
+
+
+def test_photographs_in_a_matlab_file_are_looked_at_and_not_kept(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    write_layout("cuhk03", tmp_path / "data", LayoutSize(4, 3, 2, 2))
+    report = looked_at(tmp_path / "data")
+    assert report.is_usable
+    assert [version.found["train"] for version in report.versions] == [(4, 16), (4, 16)]
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file() or path.suffix == ".tmp"]
+    read_cuhk03("c", tmp_path / "data", tmp_path / "cache", verify_counts=False)  # as a run does
+    taken_out = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*")}
+    assert looked_at(tmp_path / "data").root.is_relative_to(tmp_path / "cache")
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.png")}.items() <= taken_out.items()
+
+
+def test_lists_of_another_matlab_file_are_told_by_names_that_last(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    write_layout("cuhk03", tmp_path / "data", LayoutSize(4, 3, 2, 2))
+    write_layout("cuhk03", tmp_path / "less", LayoutSize(3, 2, 2, 2))
+    (release,) = (tmp_path / "data").rglob("cuhk-03.mat")
+    shutil.copy(next((tmp_path / "less").rglob("cuhk-03.mat")), release)
+    found = texts(looked_at(tmp_path / "data"), "problem")
+    assert len(found) == 2
+    for text in found:
+        assert f"there is no image {release}/" in text
+        assert text.endswith("The lists and the .mat file are of different copies, or damaged: take the vendor's own.")
+        assert ".tmp" not in text
 
 
 @pytest.mark.parametrize("inside", ["bounding_box_train", "query"])

@@ -115,6 +115,7 @@ class TestNewProtocol:
         [
             ("labels", np.full((20, 1), np.nan), "labels holds nan"),
             ("labels", np.full((20, 1), 1.5), r"labels holds 1\.5"),
+            ("labels", np.zeros((20, 1)), r"labels holds 0; people count from 1\."),
             ("query_idx", np.array([["word", 2.0]], dtype=object), "query_idx holds no numbers"),
             ("filelist", np.array([[1.0, 2.0]], dtype=object), "filelist holds something else than names"),
         ],

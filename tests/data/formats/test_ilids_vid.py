@@ -57,6 +57,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
         ("i-LIDS-VID", "i-LIDS-VID"),
         ("i-LIDS-VID/i-LIDS-VID", "i-LIDS-VID"),
         ("ilids-vid/i-LIDS-VID", "ilids-vid"),
+        ("ilids-vid/i-LIDS-VID", ""),
     ],
 )
 def test_the_vendors_folders_around_it_are_found(tmp_path: Path, data: str, lists: str) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from fedreid.data.formats import cuhk01, ilids, pes3d
 from fedreid.errors import UserError
 from tests.data.small_sets import CASES, without_lists
 
 LAYOUTS = [name for name in CASES if name not in ("distractors", "cuhk03-classic")]  # parts of other datasets
 # Where the images are in one folder, which may be given itself.
 ONE_FOLDER = {"ilids": "Persons", "cuhk01": "campus", "3dpes": "RGB"}
+VENDORS = {"ilids": ilids.VENDOR, "cuhk01": cuhk01.VENDOR, "3dpes": pes3d.VENDOR}
 
 
 @pytest.fixture
@@ -47,6 +50,20 @@ def test_the_folder_around_an_unknown_folder_is_too_high(layout: str, root: Path
 def test_one_of_its_folders_is_too_deep(layout: str, root: Path) -> None:
     inside = root / CASES[layout].inside[0].split("/")[0]
     assert str(inside) in said(layout, inside)
+
+
+@pytest.mark.parametrize(
+    ("layout", "around"),
+    [(name, around) for name, vendor in VENDORS.items() for around in ("", *vendor.nested)],
+)
+def test_images_without_the_vendors_own_folder_around_them(layout: str, around: str, tmp_path: Path) -> None:
+    CASES[layout].write(tmp_path / "set")
+    expected = CASES[layout].read("mine", tmp_path / "set", verify_counts=False).frame
+    (tmp_path / "flat" / around).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "set" / ONE_FOLDER[layout]).rename(tmp_path / "flat" / around)
+    found = CASES[layout].read("mine", tmp_path / "flat", verify_counts=False)
+    assert found.root == tmp_path / "flat" / around
+    pd.testing.assert_frame_equal(found.frame, expected)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

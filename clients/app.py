@@ -13,6 +13,7 @@ from clients.evaluation import generic_metrics, personalized_metrics
 from clients.methods import ADAPTATIONS, METHODS
 from clients.methods.fedavg import fedavg
 from clients.mods import allow_list, fixed_threads
+from clients.other_maps import changes_maps, in_current_map
 from clients.state import PrivateState
 from clients.training import check_finite
 from clients.workspace import Workspace, workspace
@@ -108,6 +109,8 @@ def _open(message: Message, context: Context) -> tuple[Client, PrivateState]:
         space = space.in_tier(int(config[wire.TIER]), server_round, str(config[wire.MAP]))
     private = PrivateState(space.run_dir, index, keep=space.scenario.runtime.keep_checkpoints)
     state, received = private.load(server_round), wire.arrays_of(message)
+    if changes_maps(space.scenario.pruning):
+        state = in_current_map(state, private.newest(server_round), space, index, server_round, received)
     model = space.receive(received, state)
     given = wire.private_proxies_of(message)
     return Client(index, server_round, space, model, received, state, given_proxies=given), private

@@ -32,14 +32,18 @@ class PrivateState:
         Raises:
             RunError: a file that can't be read, naming it.
         """
-        earlier = [number for number in self._rounds() if number < before_round]
-        if not earlier:
+        newest = self.newest(before_round)
+        if newest is None:
             return {}
-        path = self._path(max(earlier))
+        path = self._path(newest)
         try:
             return load_file(path)
         except SafetensorError as error:
             raise RunError(f"the private state {path} is damaged: {error}") from error
+
+    def newest(self, before_round: int) -> int | None:
+        """The round whose file `load` reads; None: there is none."""
+        return max((number for number in self._rounds() if number < before_round), default=None)
 
     def save(self, server_round: int, tensors: dict[str, Tensor]) -> Path:
         """Write the state of this round, and drop files that no kept checkpoint needs."""

@@ -22,7 +22,8 @@ from fedreid.errors import RunError, UserError
 from fedreid.models import build_backbone
 from fedreid.models.flat import flattened
 from fedreid.models.sharing import load_tensors, private_names, shared_tensors
-from fedreid.pruning import groups_of, slice_state, sub_network, tensor_map
+from fedreid.pruning import ChannelGroup, ChannelMap, groups_of, slice_state, sub_network, tensor_map
+from fedreid.pruning.scaler import scale_while_training
 from fedreid.pruning.tiers import Tiers
 from fedreid.scenario import Scenario, load_scenario
 from fedreid.training.device import choose_device
@@ -45,6 +46,7 @@ class Workspace:
         self.data = FederationData.open(run_dir)
         self.device, self.bf16 = choose_device(self.scenario.runtime)
         self._others: dict[str, nn.Module] = {}
+        self._maps: Tiers | None = None
         self._tiers: OrderedDict[int, TierWorkspace] = OrderedDict()
 
     @property
@@ -58,15 +60,25 @@ class Workspace:
         Raises:
             RunError: the server's map of it is not the one in the run folder.
         """
-        tiers = Tiers.load(self.run_dir) if not self._tiers else next(iter(self._tiers.values())).tiers
+        tiers = self._maps
         if tiers is None or tiers.map_in(place, server_round).digest != digest:
-            raise RunError(f"the server sent a slice by map {digest[:12]}, which is not tier {place} of {self.run_dir}")
+            self._maps = tiers = Tiers.load(self.run_dir, server_round)  # the first, or maps were made again
+            self._tiers.clear()
+            if tiers is None or tiers.map_in(place, server_round).digest != digest:
+                raise RunError(
+                    f"the server sent a slice by map {digest[:12]}, which is not tier {place} of {self.run_dir}"
+                )
         if place not in self._tiers:
             if len(self._tiers) >= MOST_TIERS:
                 self._tiers.popitem(last=False)
             self._tiers[place] = TierWorkspace(self, tiers, place)
         self._tiers.move_to_end(place)
         return self._tiers[place]
+
+    @cached_property
+    def groups(self) -> tuple[ChannelGroup, ...]:
+        """The channel groups of the whole network."""
+        return groups_of(self.new_backbone(0), frozen=())
 
     @cached_property
     def model(self) -> nn.Module:
@@ -167,6 +179,10 @@ class TierWorkspace(Workspace):
         self.channel_map = tiers.tiers[place].channel_map
         self._others = {}
 
+    def map_in(self, server_round: int) -> ChannelMap:
+        """Of this part in a round: a window moves on."""
+        return self.tiers.map_in(self.place, server_round)
+
     @property
     def kind(self) -> str:
         return f"-tier-{self.tiers.tiers[self.place].name}"
@@ -174,8 +190,7 @@ class TierWorkspace(Workspace):
     @cached_property
     def start(self) -> dict[str, Tensor]:
         """The part of the backbone's first state."""
-        groups = groups_of(self.whole.new_backbone(0), frozen=())
-        return slice_state(self.whole.start, tensor_map(groups, self.channel_map))
+        return slice_state(self.whole.start, tensor_map(self.whole.groups, self.channel_map))
 
     @property
     def public(self) -> ImageSet:  # type: ignore[override]
@@ -186,13 +201,16 @@ class TierWorkspace(Workspace):
         return self.whole.held_out
 
     def new_backbone(self, seed: int) -> nn.Module:
-        """One of this tier's size, with random weights, on the CPU."""
-        return sub_network(
+        """One of this tier's size, with random weights, on the CPU; with HeteroFL's scaler where that is wanted."""
+        backbone = sub_network(
             self.scenario.model,
             self.channel_map,
             image_size=self.scenario.data.image_size,
             generator=torch.Generator().manual_seed(seed),
         )
+        if self.scenario.pruning.scaler:
+            scale_while_training(backbone, self.whole.groups, self.channel_map)
+        return backbone
 
 
 @lru_cache(maxsize=1)

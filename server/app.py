@@ -15,6 +15,7 @@ from fedreid import run_folder, wire
 from fedreid.progress import Progress, progress_for
 from fedreid.reports import write_report
 from fedreid.scenario import load_scenario
+from fedreid.trackers import tracked
 from server.rounds import Federation
 from server.setup import Setup, create_run, set_up
 from server.summary import write_summary
@@ -38,8 +39,8 @@ def main(grid: Grid, context: Context) -> None:
     out = Path(str(config["out"])).absolute() if config.get("out") else None
     goes_on = out is not None and (out / run_folder.SCENARIO).exists()
     run_dir = out if out is not None and goes_on else create_run(scenario, out)
-    with run_folder.locked(run_dir):
-        _on_flowers_engine(run_dir, grid, progress)
+    with run_folder.locked(run_dir), tracked(progress, run_dir) as told:
+        _on_flowers_engine(run_dir, grid, told)
 
 
 def _on_flowers_engine(run_dir: Path, grid: Grid, progress: Progress) -> None:

@@ -12,8 +12,10 @@ from torch import nn
 
 from fedreid import run_folder, wire
 from fedreid.atomic import write_atomically
+from fedreid.data.generic_test import FaceTest, GenericTest
 from fedreid.data.image_set import ImageSet
-from fedreid.evaluation import embed, scores_on
+from fedreid.data.query_scores import write_query_scores
+from fedreid.evaluation import Ranking, embed, scores_on
 from fedreid.models import build_backbone
 from fedreid.models.flat import flattened
 from fedreid.models.sharing import STATISTICS, copy_arrays, load_tensors, shared_tensors
@@ -52,19 +54,35 @@ class GlobalModel:
         self.start_arrays = copy_arrays(self.shared)
 
     def evaluate(
-        self, arrays: Mapping[str, np.ndarray], *, open_set: bool = False, is_measured: bool = True
+        self,
+        arrays: Mapping[str, np.ndarray],
+        *,
+        open_set: bool = False,
+        is_measured: bool = True,
+        queries: Path | None = None,
     ) -> dict[str, dict[str, float]]:
         """Scores in percent, by generic test set: ranking, and verification and identification if wanted.
 
         Args:
             is_measured: False: nobody's BatchNorm statistics are right for this network.
+            queries: folder to write the scores of each query into, a file for each test set.
         """
         with torch_threads(self.setup.scenario.runtime.server_threads):
             self._load(arrays, is_measured=is_measured)
             return {
-                name: scores_on(self._embed, test, self.setup.scenario, open_set=open_set)
+                name: self._scores(name, test, open_set=open_set, queries=queries)
                 for name, test in self.setup.data.generic.items()
             }
+
+    def _scores(
+        self, name: str, test: GenericTest | FaceTest, *, open_set: bool, queries: Path | None
+    ) -> dict[str, float]:
+        rankings: list[Ranking] = []
+        scores = scores_on(self._embed, test, self.setup.scenario, open_set=open_set, keep=rankings)
+        if queries and isinstance(test, GenericTest):
+            queries.mkdir(exist_ok=True)
+            write_query_scores(queries / f"{name}.csv", test, [ranking.each for ranking in rankings])
+        return scores
 
     def _embed(self, images: ImageSet, *, is_unit: bool = True) -> np.ndarray:
         size = self.setup.scenario.evaluation.batch_size
@@ -86,6 +104,8 @@ class GlobalModel:
         with torch_threads(self.setup.scenario.runtime.server_threads):
             self._load(arrays, is_measured=is_measured)
         whole = {name: tensor.detach().cpu().contiguous() for name, tensor in self.backbone.state_dict().items()}
+        # Counters of batches would say how often statistics were measured, which a stopped run does more often.
+        whole |= {name: self.setup.start[name] for name, tensor in whole.items() if not tensor.is_floating_point()}
         target = path or self.setup.run_dir / run_folder.FINAL
         write_atomically(target, lambda temporary: save_file(whole, temporary))
 

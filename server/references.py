@@ -47,7 +47,8 @@ class References:
             )
         if scenario.evaluation.local_only:
             start = wire.to_record(federation.model.start_arrays)
-            self._train(LOCAL_ONLY, wire.LOCAL_ONLY, start, 0, finished)
+            with federation.tiers.as_at_start():
+                self._train(LOCAL_ONLY, wire.LOCAL_ONLY, start, 0, finished)
         for name in scenario.adaptation.methods:
             self._train(name, wire.ADAPT, arrays, federation.settings.rounds + 1, finished)
 

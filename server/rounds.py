@@ -15,20 +15,21 @@ from fedreid import run_folder, wire
 from fedreid.errors import ClientError, RunError
 from fedreid.evaluation.protocols import headline
 from fedreid.progress import Progress
-from fedreid.pruning.tiers import Tiers
-from server.channel_scores import ask_for_tiers
 from server.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
+from server.clock import Clock
 from server.evaluation import GlobalModel
 from server.nodes import cause_of, discover
 from server.records import Records, score_metrics
 from server.references import References
 from server.setup import Setup
 from server.strategies import build_strategy
-from server.sub_networks import STATE, SubNetworks, open_sub_networks
+from server.sub_networks import STATE, SubNetworks
+from server.tier_rounds import TierRounds
 
 logger = logging.getLogger(__name__)
 
-Note = Callable[[int, Mapping[str, Any], Message], None]  # told of each answer: client, its metrics, the message
+# Told of each answer: client, its metrics, the message; False: it doesn't count.
+Note = Callable[[int, Mapping[str, Any], Message], bool | None]
 
 
 class Federation:
@@ -47,8 +48,12 @@ class Federation:
         self.model = GlobalModel(setup)
         self.strategy = build_strategy(setup)
         self.sub_networks: SubNetworks | None = None
+        self.tiers = TierRounds(self)
         self.totals = dict.fromkeys(TOTALS, 0.0)
         self.failures: list[dict[str, Any]] = []
+        self.clock = Clock(setup, self.records, self.totals)
+        if self.scenario.system.is_on:
+            self.strategy.clock = self.clock
         self.clients: dict[int, int] = {}  # client of each node
         self._has_warned = False
 
@@ -66,9 +71,7 @@ class Federation:
         self.clients = {node: client for client, node in nodes.items()}
         self.strategy.nodes = nodes
         self.strategy.summary()
-        if self.scenario.pruning.asks_clients and Tiers.load(self.run_dir) is None:
-            ask_for_tiers(self)
-        self.sub_networks = self.strategy.sub_networks = open_sub_networks(self.setup, self.model)
+        self.tiers.open(checkpoint.round if checkpoint else 0)
         if checkpoint is None:
             arrays, done = wire.to_record(self.model.start_arrays), 0
             if self.sub_networks is not None:
@@ -77,7 +80,7 @@ class Federation:
             self._commit(0, arrays)
         else:
             arrays, done = wire.to_record(self.model.in_one_block(checkpoint.arrays)), checkpoint.round
-            self.totals |= checkpoint.totals
+            self.totals.update(checkpoint.totals)
             self.failures = [dict(failure) for failure in checkpoint.failures]
             own = {name: each for name, each in checkpoint.strategy_arrays.items() if not name.startswith(STATE)}
             self.strategy.restore(own, checkpoint.strategy)
@@ -88,6 +91,7 @@ class Federation:
             arrays = self._round(server_round, arrays)
         self._save(arrays)
         failures = len(self.failures)
+        self.tiers.finish()
         References(self).complete(arrays)
         self._forget_public_features()
         if len(self.failures) > failures:  # the last checkpoint is where the summary finds them
@@ -95,6 +99,7 @@ class Federation:
 
     def _round(self, server_round: int, arrays: ArrayRecord) -> ArrayRecord:
         started = time.perf_counter()
+        self.tiers.before(server_round, arrays)
         is_evaluated = self._is_evaluated(server_round)
         scores_clients = is_evaluated and not self.strategy.evaluates_global
         config = ConfigRecord(
@@ -109,14 +114,20 @@ class Federation:
         self.progress.round_started(
             server_round, self.settings.rounds, [self.clients[m.metadata.dst_node_id] for m in messages]
         )
+        if not messages:
+            return self._without_answers(server_round, arrays)
         sent = {self.clients[message.metadata.dst_node_id]: wire.bytes_of(message) for message in messages}
         replies = self.grid.send_and_receive(messages)
         answers = self.answers(
             replies, server_round, "training", lambda c, m, a: self._trained(server_round, c, m, a, sent[c])
         )
         aggregated, means = self.strategy.aggregate_train(server_round, answers)
+        self.clock.close(server_round)
+        if aggregated is None and self.scenario.system.is_on:
+            return self._without_answers(server_round, arrays)
         if aggregated is None:
             raise RunError(f"no client answered in round {server_round}: there is nothing to aggregate.")
+        aggregated = self.tiers.after(server_round, aggregated)
         trained = time.perf_counter()
         metrics: dict[str, float] = {"loss": float(means["loss"])} if means and "loss" in means else {}  # type: ignore[arg-type]
         if is_evaluated:
@@ -148,8 +159,8 @@ class Federation:
                 logger.warning("client %d failed in round %d while %s: %s", client, server_round, stage, cause)
                 self.failures.append({"round": server_round, "client": client, "stage": stage, "cause": cause})
                 continue
-            note(client, wire.metrics_of(answer), answer)
-            yield answer
+            if note(client, wire.metrics_of(answer), answer) is not False:
+                yield answer
 
     def in_order(self, replies: Iterable[Message]) -> Iterable[Message]:
         """Replies by rising client. Our grids stream them so; Flower's own gives all of them as they arrived."""
@@ -157,7 +168,17 @@ class Federation:
             return sorted(replies, key=lambda answer: self.clients[answer.metadata.src_node_id])
         return replies
 
-    def _trained(self, server_round: int, client: int, metrics: Mapping[str, Any], answer: Message, sent: int) -> None:
+    def _without_answers(self, server_round: int, arrays: ArrayRecord) -> ArrayRecord:
+        """Nobody was there, or in time: the model stays as it is."""
+        self.progress.message(f"round {server_round}: no client answered in time; the model stays as it was")
+        metrics: dict[str, float] = {}
+        if self._is_evaluated(server_round):
+            metrics = self._evaluate_generic(server_round, arrays)
+        self._commit(server_round, arrays)
+        self.progress.round_done(server_round, metrics)
+        return arrays
+
+    def _trained(self, server_round: int, client: int, metrics: Mapping[str, Any], answer: Message, sent: int) -> bool:
         add, received = self.records.metrics.add, wire.bytes_of(answer)
         for metric, key in (
             ("loss", "loss"),
@@ -177,6 +198,7 @@ class Federation:
         self.records.timing.add(server_round, client, "training_seconds", metrics["seconds"])
         self._personalized(server_round, client, metrics)
         self.progress.client_done(client, int(metrics["images"]), float(metrics["loss"]))
+        return self.clock.note(server_round, client, metrics, self.sub_networks, sent, received)
 
     def _personalized(self, server_round: int, client: int, metrics: Mapping[str, Any]) -> None:
         scores = score_metrics(metrics)
@@ -232,7 +254,10 @@ class Federation:
     def _evaluate_generic(self, server_round: int, arrays: ArrayRecord) -> dict[str, float]:
         open_set, parts = self._is_open_set(server_round), self.sub_networks
         is_measured = parts is None or parts.is_whole_measured
-        scores = self.model.evaluate(wire.to_arrays(arrays), open_set=open_set, is_measured=is_measured)
+        queries = self.run_dir / run_folder.QUERIES if server_round == self.settings.rounds else None
+        scores = self.model.evaluate(
+            wire.to_arrays(arrays), open_set=open_set, is_measured=is_measured, queries=queries
+        )
         for dataset, metrics in scores.items():
             self.records.ranking(server_round, "generic", metrics, dataset=dataset)
         if parts is not None:
@@ -286,4 +311,14 @@ class Federation:
         return f"{rate} log is in {self.run_dir / 'log.txt'}. Resume with: fedreid resume {self.run_dir}"
 
 
-TOTALS = ("bytes_down", "bytes_up", "images", "training_seconds", "train_phase_seconds", "evaluate_seconds")
+TOTALS = (
+    "bytes_down",
+    "bytes_up",
+    "images",
+    "training_seconds",
+    "train_phase_seconds",
+    "evaluate_seconds",
+    "macs",
+    "joules",
+    "simulated_seconds",
+)

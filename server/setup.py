@@ -20,12 +20,13 @@ from fedreid.data.federation import FederationData
 from fedreid.data.locations import cache_folder, data_root
 from fedreid.errors import UserError
 from fedreid.progress import Progress
+from fedreid.pruning.device_latency import refuse_tables
 from fedreid.scenario import Scenario, load_scenario, pinned, to_toml
 from fedreid.training import pretrain
 from fedreid.training.device import torch_threads
 from fedreid.training.pretrain import initial_backbone, untrained
 from server.preflight import fruitless_tests, long_evaluations, refuse_data, refuse_settings
-from server.tiers import are_widths_known, make_tiers
+from server.tiers import make_tiers
 
 
 @dataclass(frozen=True)
@@ -96,10 +97,10 @@ def set_up(run_dir: Path, progress: Progress) -> Setup:
     refuse_data(scenario, data)
     for warning in [*fruitless_tests(data), *long_evaluations(scenario, data)]:
         progress.message(warning)
-    if are_widths_known(scenario.pruning) and not (run_dir / run_folder.SETUP).exists():
-        make_tiers(
-            Setup(scenario, run_dir, data, initial_backbone(scenario).state_dict(), {})
-        )  # budgets that none fits
+    if scenario.pruning.is_on and not (run_dir / run_folder.SETUP).exists():
+        refuse_tables(scenario.pruning.budgets)
+        if scenario.pruning.are_widths_known:  # budgets that no tier fits, and maps that don't fit the network
+            make_tiers(Setup(scenario, run_dir, data, initial_backbone(scenario).state_dict(), {}))
     prepared = time.perf_counter()
     path = run_dir / run_folder.SETUP
     if path.exists():  # the start stays what it was, even if the cache that it came from is gone

@@ -14,7 +14,8 @@ from fedreid.models.flat import FlatTensors, Layout
 from fedreid.models.sharing import STATISTICS
 from fedreid.pruning import TensorMap, groups_of, tensor_map
 from fedreid.pruning.aggregation import CoverageMean
-from fedreid.pruning.places import slice_arrays
+from fedreid.pruning.places import WHOLE, slice_arrays
+from fedreid.pruning.slicing import scatter
 from fedreid.pruning.tiers import FOLDER, Tier, Tiers
 from server.evaluation import GlobalModel
 from server.setup import Setup
@@ -62,9 +63,32 @@ class SubNetworks:
         for place, tier in enumerate(self.tiers.tiers):
             if self.has_own_statistics:
                 sliced = slice_arrays(arrays, self.tensors(place, 0), self.layout(place))
-                own = {name: array for name, array in sliced.items() if name.endswith(STATISTICS)}
-                self.statistics[tier.name] = own if tier.is_whole else self.network(place).statistics(sliced)
-                self._forget(place)
+                self._measure(place, tier, sliced)
+
+    def replace(self, tiers: Tiers, arrays: Mapping[str, np.ndarray]) -> None:
+        """Go on with other maps of the same tiers. Statistics are measured on the public images; without any, channels
+        that a tier had before keep theirs.
+
+        Args:
+            arrays: the global model, which they were made from.
+        """
+        before, self.tiers = self.tiers, tiers
+        self._models.clear()
+        self._layouts.clear()
+        for place, tier in enumerate(tiers.tiers):
+            if not self.has_own_statistics:
+                continue
+            old = tensor_map(self.groups, before.tiers[place].channel_map)
+            known = {name: array.copy() for name, array in arrays.items() if name.endswith(STATISTICS)}
+            for name, values in self.statistics.get(tier.name, {}).items():
+                scatter(known[name], values, *old.get(name, WHOLE), key=name)
+            sliced = slice_arrays({**arrays, **known}, self.tensors(place, 0), self.layout(place))
+            self._measure(place, tier, sliced)
+
+    def _measure(self, place: int, tier: Tier, sliced: Mapping[str, np.ndarray]) -> None:
+        own = {name: array for name, array in sliced.items() if name.endswith(STATISTICS)}
+        self.statistics[tier.name] = own if tier.is_whole else self.network(place).statistics(sliced)
+        self._forget(place)
 
     def contents(self, server_round: int, arrays: ArrayRecord, config: ConfigRecord) -> Contents:
         """(client) -> what it is sent: one content for all clients of a tier, so that it crosses to a worker once."""
@@ -163,6 +187,8 @@ class SubNetworks:
     @property
     def is_whole_measured(self) -> bool:
         """The same of the whole network."""
+        if self.tiers.come_last:  # it is what everybody trained
+            return True
         whole = [place for place, tier in enumerate(self.tiers.tiers) if tier.is_whole]
         if whole:
             return self.is_measured(whole[0])
@@ -219,7 +245,11 @@ class SubNetworks:
             )  # fmt: skip
 
 
-def open_sub_networks(setup: Setup, model: GlobalModel) -> SubNetworks | None:
-    """Those of a prepared run; None where it has no tiers, or everybody has the whole network."""
-    tiers = Tiers.load(setup.run_dir) if setup.scenario.pruning.is_on else None
+def open_sub_networks(setup: Setup, model: GlobalModel, server_round: int | None = None) -> SubNetworks | None:
+    """Those of a prepared run; None where it has no tiers, or everybody has the whole network.
+
+    Args:
+        server_round: in which they were in force; None: the newest.
+    """
+    tiers = Tiers.load(setup.run_dir, server_round) if setup.scenario.pruning.is_on else None
     return None if tiers is None or tiers.is_trivial else SubNetworks(setup, tiers, model)

@@ -55,8 +55,11 @@ def catalogue() -> Mapping[str, Device]:
     return {name: Device(**entry) for name, entry in tomllib.loads(CATALOGUE.read_text(encoding="utf-8")).items()}
 
 
-def device_named(name: str) -> Device:
+def device_named(name: str, key: str = "pruning.budgets") -> Device:
     """One of them.
+
+    Args:
+        key: of the setting, for the error.
 
     Raises:
         UserError: there is none of this name.
@@ -65,5 +68,5 @@ def device_named(name: str) -> Device:
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
-        raise UserError(f"pruning.budgets: device = {name!r} is not in the catalogue: {', '.join(known)}.{hint}")
+        raise UserError(f"{key}: device = {name!r} is not in the catalogue: {', '.join(known)}.{hint}")
     return known[name]

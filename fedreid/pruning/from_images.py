@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from fedreid.scenario import Scenario
 from fedreid.training.epochs import shuffled_batches
 from fedreid.training.inputs import to_input
 from fedreid.training.objectives import Batch, Classification
+from fedreid.training.sampling import batch_maker
 
 Sample = tuple[Tensor, Tensor]
 """Inputs (B, 3, H, W) and labels (B,)."""
@@ -27,9 +29,12 @@ Sample = tuple[Tensor, Tensor]
 def endless(
     images: Images, scenario: Scenario, generator: np.random.Generator, device: torch.device
 ) -> Iterator[Sample]:
-    """Mini-batches of shuffled, augmented images, epoch after epoch."""
+    """Mini-batches of augmented images, epoch after epoch, made as those that the loss is trained on: P x K, or
+    shuffled."""
+    batches = batch_maker(scenario.sampling, images.labels)
+    batches = batches or partial(shuffled_batches, len(images), scenario.method.batch_size)
     while True:
-        for chosen in shuffled_batches(len(images), scenario.method.batch_size, generator):
+        for chosen in batches(generator):
             inputs = to_input(augmented(images.batch(chosen), scenario.augment, generator), device)
             yield inputs, torch.from_numpy(images.labels[chosen]).to(device)
 

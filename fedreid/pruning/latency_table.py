@@ -8,6 +8,7 @@ once; a table from another device (measured there, or simulated) can be loaded i
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -52,7 +53,10 @@ class LatencyTable:
         key = key_of(layer)
         if key not in self.seconds:
             if self.measure is None:
-                raise UserError(f"the latency table of {self.device} has no entry for {layer.name} ({key}).")
+                raise UserError(
+                    f"the latency table of {self.device} has no entry for {layer.name} ({key}).\n"
+                    "  It was measured on another network, or never came to these widths. Measure there again."
+                )
             self.seconds[key] = self.measure(layer)
         return self.seconds[key]
 
@@ -72,7 +76,10 @@ class LatencyTable:
             content = json.loads(path.read_text())
             if content["format"] != FORMAT:
                 raise ValueError(f"version {content['format']}, expected {FORMAT}")
-            return cls(content["device"], measure, {key: float(value) for key, value in content["seconds"].items()})
+            seconds = {key: float(value) for key, value in content["seconds"].items()}
+            if wrong := [key for key, value in seconds.items() if not 0 <= value < math.inf]:
+                raise ValueError(f"{seconds[wrong[0]]} seconds for {wrong[0]}")
+            return cls(str(content["device"]), measure, seconds)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path} can't be read as a latency table ({error}).") from error
 

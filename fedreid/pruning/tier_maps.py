@@ -12,6 +12,7 @@ from fedreid.pruning.channel_map import ChannelMap
 from fedreid.pruning.criteria.caie import caie_scores
 from fedreid.pruning.criteria.scores import scores as scores_of
 from fedreid.pruning.groups import ChannelGroup, architecture_of, groups_of
+from fedreid.pruning.map_files import maps_from
 from fedreid.pruning.maps import full_map, is_nested
 from fedreid.pruning.prefixes import prefix_map, prefix_rate
 from fedreid.pruning.schedules.consumption import Consumption
@@ -89,6 +90,8 @@ def _small_maps(
     scores: Scores | None,
     loop: Loop | None,
 ) -> list[ChannelMap]:
+    if settings.maps == "files":
+        return maps_from(settings.map_files, full, costs, limits)
     if settings.maps != "importance":
         return [prefix_map(full, prefix_rate(costs, each)) for each in limits]
     if settings.criterion == "caie" and loop is not None:
@@ -134,7 +137,9 @@ def _caie(
 def _refuse_unnested(maps: Sequence[ChannelMap], settings: PruningSettings) -> None:
     for number, (large, small) in enumerate(pairwise(maps), start=1):
         if not is_nested(small, large):
+            files = settings.map_files[-len(maps) + number :] if settings.maps == "files" else ()
+            whose, remedy = (f" ({files[0]})", "other maps") if files else ("", "another criterion")
             raise UserError(
-                f"pruning.nested = true, but tier {settings.tiers[number]:g} has channels that tier "
-                f"{settings.tiers[number - 1]:g} lacks. Set pruning.nested = false, or take another criterion."
+                f"pruning.nested = true, but tier {settings.tiers[number]:g}{whose} has channels that tier "
+                f"{settings.tiers[number - 1]:g} lacks. Set pruning.nested = false, or take {remedy}."
             )

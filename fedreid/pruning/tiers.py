@@ -12,10 +12,9 @@ from fedreid.atomic import write_atomically
 from fedreid.errors import UserError
 from fedreid.pruning.channel_map import ChannelMap
 from fedreid.pruning.prefixes import rolled
+from fedreid.pruning.tier_history import FOLDER, LIST, folder_in
 
 FORMAT = 1
-FOLDER = "tiers"
-LIST = "tiers.json"
 
 
 @dataclass(frozen=True)
@@ -48,16 +47,18 @@ class Tiers:
         tiers: the largest first; with maps of clients' own, those of client 0 first.
         of_client: for each client the place of its tier.
         rolls: channels move on by one each round (FedRolex).
+        come_last: everybody trains the whole network, and they are cut out of it after the last round.
     """
 
     tiers: tuple[Tier, ...]
     of_client: tuple[int, ...]
     rolls: bool = False
+    come_last: bool = False
 
     @property
     def is_trivial(self) -> bool:
         """Everybody has the whole network: nothing differs from a federation without tiers."""
-        return all(self.tiers[place].is_whole for place in self.of_client)
+        return not self.come_last and all(self.tiers[place].is_whole for place in self.of_client)
 
     def tier(self, client: int) -> Tier:
         return self.tiers[self.of_client[client]]
@@ -80,19 +81,23 @@ class Tiers:
         content = {
             "format": FORMAT,
             "rolls": self.rolls,
+            "come_last": self.come_last,
             "tiers": [_entry(tier, self.clients(place)) for place, tier in enumerate(self.tiers)],
         }
         text = json.dumps(content, indent=2) + "\n"
         write_atomically(folder / LIST, lambda path: path.write_text(text))
 
     @classmethod
-    def load(cls, run_dir: Path) -> Tiers | None:
+    def load(cls, run_dir: Path, server_round: int | None = None) -> Tiers | None:
         """Read them back; None where a run has no tiers, or not yet.
+
+        Args:
+            server_round: those of this round, where maps were made again since; None: the newest.
 
         Raises:
             UserError: files of another version, damaged ones, or maps that aren't those of the list.
         """
-        path = run_dir / FOLDER / LIST
+        path = folder_in(run_dir, server_round) / LIST
         if not path.exists():
             return None
         try:
@@ -101,7 +106,8 @@ class Tiers:
                 raise UserError(f"{path} has version {content['format']}, expected {FORMAT}.")
             tiers = tuple(_read(path.parent, entry) for entry in content["tiers"])
             places = {client: place for place, entry in enumerate(content["tiers"]) for client in entry["clients"]}
-            return cls(tiers, tuple(places[client] for client in range(len(places))), bool(content["rolls"]))
+            of_client = tuple(places[client] for client in range(len(places)))
+            return cls(tiers, of_client, bool(content["rolls"]), bool(content.get("come_last")))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path} can't be read as a list of tiers: {error!r}.") from error
 

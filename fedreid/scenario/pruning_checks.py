@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from fedreid.scenario.progressive_checks import progressive_contradictions
 from fedreid.scenario.pruning_schema import WITH_DATA, BudgetSettings, PruningSettings
 
 if TYPE_CHECKING:
@@ -27,10 +28,15 @@ def pruning_contradictions(scenario: Scenario) -> Iterator[tuple[str, str]]:
         return
     yield from _tiers(pruning)
     yield from _scores(scenario)
+    yield from _files(pruning)
     yield from _budgets(pruning.budgets)
     yield from _rolling(scenario)
-    if any(share < 1 for share in pruning.tiers):
+    if pruning.is_progressive:
+        yield from progressive_contradictions(scenario)
+    elif any(share < 1 for share in pruning.tiers):
         yield from _aggregation(scenario)
+    if scenario.method.name == "centralised" and any(share < 1 for share in pruning.tiers):
+        yield "pruning.tiers", "are for clients of a federation: centralised training has one model, use []"
 
 
 def _tiers(pruning: PruningSettings) -> Iterator[tuple[str, str]]:
@@ -54,12 +60,12 @@ def _scores(scenario: Scenario) -> Iterator[tuple[str, str]]:
     if pruning.maps != "importance":
         return
     needs_data = pruning.criterion in WITH_DATA
-    if needs_data and pruning.scores == "weights":
+    if needs_data and pruning.scores in ("weights", "progressive"):
         yield (
             "pruning.criterion",
             f"= {pruning.criterion!r} needs data: set pruning.scores to 'proxy', 'clients' or 'local', or use 'l1'",
         )
-    if not needs_data and pruning.scores != "weights":
+    if not needs_data and pruning.scores not in ("weights", "progressive"):
         yield (
             "pruning.scores",
             f"= {pruning.scores!r}, but {pruning.criterion} looks at weights only: use 'weights', or a criterion that "
@@ -78,6 +84,22 @@ def _scores(scenario: Scenario) -> Iterator[tuple[str, str]]:
         )
 
 
+def _files(pruning: PruningSettings) -> Iterator[tuple[str, str]]:
+    small = sum(share < 1 for share in pruning.tiers)
+    if pruning.maps != "files":
+        if pruning.map_files:
+            yield "pruning.map_files", f"are there, but pruning.maps = {pruning.maps!r}: set it to 'files'"
+        return
+    if len(pruning.map_files) != small:
+        yield (
+            "pruning.map_files",
+            f"names {len(pruning.map_files)}, and pruning.tiers = {list(pruning.tiers)} has {small} below 1: one map "
+            "for each of them, the largest first",
+        )
+    if pruning.refresh_rounds:
+        yield "pruning.refresh_rounds", "makes maps again, and those of files are given: use 0"
+
+
 def _budgets(budgets: tuple[BudgetSettings, ...]) -> Iterator[tuple[str, str]]:
     named = Counter(client for budget in budgets for client in budget.clients)
     if twice := [client for client, times in named.items() if times > 1]:
@@ -87,6 +109,8 @@ def _budgets(budgets: tuple[BudgetSettings, ...]) -> Iterator[tuple[str, str]]:
     for number, budget in enumerate(budgets):
         if not budget.stated and not budget.device:
             yield "pruning.budgets", f"states no limit in its entry {number}: give macs, params, memory_mb or others"
+        if budget.latency_table and not budget.latency_ms:
+            yield "pruning.budgets", f"has a latency_table in its entry {number} and no latency_ms that it is for"
 
 
 def _rolling(scenario: Scenario) -> Iterator[tuple[str, str]]:
@@ -114,8 +138,6 @@ def _aggregation(scenario: Scenario) -> Iterator[tuple[str, str]]:
             f"= {strategy!r} compares whole models, and clients of different tiers have no whole model in common: use "
             f"one of {', '.join(COVERING)}, or pruning.tiers = [1.0]",
         )
-    if method.name == "centralised":
-        yield "pruning.tiers", "are for clients of a federation: centralised training has one model, use []"
     if method.name == "fedpav" and method.fedpav.distillation:
         yield (
             "method.fedpav.distillation",

@@ -28,6 +28,10 @@ class BudgetSettings(Settings):
     latency_ms: Weight = Field(
         default=0.0, description="time of one image, in milliseconds: on the device, or measured here without one"
     )
+    latency_table: str = Field(
+        default="",
+        description="file of times measured on the client's own machine, which `latency_ms` then refers to",
+    )
     round_mb: Weight = Field(default=0.0, description="traffic of a round, both ways, in megabytes")
 
     @property
@@ -42,10 +46,14 @@ class PruningSettings(Settings):
     tiers: Annotated[tuple[TierShare, ...], Field(strict=False)] = Field(
         default=(), description="share of the whole network's MACs in each tier, as in [1.0, 0.5, 0.25]; []: no pruning"
     )
-    maps: Literal["importance", "heterofl", "fjord", "fedrolex"] = Field(
+    maps: Literal["importance", "heterofl", "fjord", "fedrolex", "files"] = Field(
         default="importance",
         description="which channels stay; importance: the best by `criterion`; heterofl, fjord: the first ones of each "
-        "layer; fedrolex: a window that moves on each round",
+        "layer; fedrolex: a window that moves on each round; files: those that `map_files` name",
+    )
+    map_files: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        default=(),
+        description='of maps = "files": for each tier below 1 a map, as `fedreid prune` and runs write them',
     )
     criterion: Literal[
         "l1", "l2", "sparsity", "fpgm", "bn_scale", "taylor_activation", "taylor_batchnorm", "caie"
@@ -54,10 +62,18 @@ class PruningSettings(Settings):
         default="uniform",
         description="uniform: the same share of every layer; one_shot: the lowest of all layers; caie has its own",
     )
-    scores: Literal["weights", "proxy", "clients", "local"] = Field(
+    scores: Literal["weights", "proxy", "clients", "local", "progressive"] = Field(
         default="weights",
         description="where scores come from; weights: the starting model's; proxy: the public images; clients: the "
-        "clients' images, averaged by the server; local: each client's own, for a map of its own",
+        "clients' images, averaged by the server; local: each client's own, for a map of its own; progressive: the "
+        "global model's weights after each round (soft pruning): everybody trains all of it, tiers come at the end",
+    )
+    refresh_rounds: NotNegative = Field(
+        default=0, description="rounds after which maps are made again, from the global model as it is then; 0: never"
+    )
+    decay: Annotated[float, Field(gt=0, lt=0.75)] = Field(
+        default=0.125,
+        description='of scores = "progressive": share of the rounds after which 3/4 of what is to go are zero',
     )
     batches: Positive = Field(default=30, description="mini-batches that are scored; of caie, in each step")
     channels_per_step: Positive = Field(default=25, description="of caie: channels removed before scores change")
@@ -69,6 +85,11 @@ class PruningSettings(Settings):
     )
     embedding_channels_frozen: bool = Field(
         default=True, description="the last stage keeps its channels, which the embedding reads"
+    )
+    scaler: bool = Field(
+        default=False,
+        description="while a client trains, what a pruned convolution emits is divided by the share of its channels "
+        "that is left, as in HeteroFL",
     )
     aggregation_weight: Literal["samples", "uniform", "width"] = Field(
         default="samples",
@@ -90,5 +111,16 @@ class PruningSettings(Settings):
 
     @property
     def asks_clients(self) -> bool:
-        """Whether clients score channels before the first round."""
+        """Whether clients score channels."""
         return self.is_on and self.maps == "importance" and self.scores in ("clients", "local")
+
+    @property
+    def are_widths_known(self) -> bool:
+        """Whether the tiers' sizes depend on the settings alone, so that budgets can be checked before training."""
+        by_weights = self.scores in ("weights", "progressive") and self.schedule == "uniform"
+        return self.is_on and (self.maps != "importance" or by_weights)
+
+    @property
+    def is_progressive(self) -> bool:
+        """Whether everybody trains the whole network, and tiers are cut out of it after the last round."""
+        return self.is_on and self.maps == "importance" and self.scores == "progressive"

@@ -46,7 +46,7 @@ def _of_pruning(scenario: Scenario) -> dict[str, str | bool]:
         return dict.fromkeys((f"pruning.{name}" for name in names), "pruning.tiers = []")
     by_place = pruning.maps != "importance" and f"maps = {pruning.maps!r}"
     has_own = pruning.criterion == "caie" and "caie has a schedule of its own"
-    without_data = pruning.scores == "weights" and "scores = 'weights'"
+    without_data = pruning.scores in ("weights", "progressive") and f"scores = {pruning.scores!r}"
     found: dict[str, str | bool] = {
         "pruning.criterion": by_place,
         "pruning.scores": by_place,
@@ -55,6 +55,11 @@ def _of_pruning(scenario: Scenario) -> dict[str, str | bool]:
         "pruning.channels_per_step": by_place or (pruning.criterion != "caie" and "for criterion = 'caie'"),
         "pruning.minimum_share": by_place or (not has_own and pruning.schedule == "uniform" and "schedule = 'uniform'"),
         "pruning.nested": pruning.maps == "fedrolex" and "maps = 'fedrolex'",
+        "pruning.refresh_rounds": by_place
+        or (pruning.refresh_rounds >= scenario.federation.rounds and "no round is left after so many"),
+        "pruning.decay": pruning.scores != "progressive" and f"scores = {pruning.scores!r}",
+        "pruning.scaler": pruning.is_progressive and "scores = 'progressive': everybody trains the whole network",
+        "pruning.aggregation_weight": pruning.is_progressive and "scores = 'progressive'",
     }
     if not scenario.model.has_batchnorm:
         found["pruning.batchnorm"] = f"model.backbone = {scenario.model.backbone!r}"

@@ -19,7 +19,7 @@ from fedreid.pruning import groups_of, slice_state, sub_network, tensor_map
 from fedreid.pruning.channel_map import ChannelMap
 from fedreid.pruning.tiers import Tiers
 from fedreid.scenario import load_scenario
-from tests.federation.test_methods import METHODS, SHORT, StopInRound, same
+from tests.federation.runs import METHODS, SHORT, StopInRound, same
 
 Files = Callable[[Path], dict[str, bytes]]
 BUDGETS = "pruning.budgets=[{clients=[1],macs=0.5},{clients=[2],macs=0.25}]"

@@ -216,7 +216,7 @@ def test_a_constraint_that_no_channel_helps_is_named():
     from 12 and 16 channels a probe of 8 doesn't get there."""
     table = LatencyTable("stairs", lambda layer: (1.0 if layer.outputs < 4 else 2.0) * (layer.kind == "conv"))
     costs, data = costs_of_chain(latency=table), cycle(DATA)
-    with pytest.raises(UserError, match=r"no channel is left .*\n  latency: 4, must be below 3"):
+    with pytest.raises(UserError, match=r"no channel is left .*\n  latency: 4,000 ms, must be below 3,000 ms"):
         caie_loop(trained_chain(), CHAIN_GROUPS, data, cross_entropy, costs, {"latency": 3.0}, architecture="chain")
 
 

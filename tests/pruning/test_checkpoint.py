@@ -110,6 +110,58 @@ def test_a_pruned_folder_that_was_changed(pruned: Path, run_dir: Path, other: Sc
         load_checkpoint(pruned, other)
 
 
+@pytest.mark.parametrize("text", ["hello\n", "", "step,loss\n1,2.5\n"])
+def test_a_file_that_holds_no_weights(text: str, run_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "weights.pth").write_text(text)
+    with pytest.raises(UserError, match=r"weights\.pth can't be read as weights"):
+        load_checkpoint(tmp_path / "weights.pth", load_scenario(run_dir / "scenario.toml").scenario)
+
+
+def test_weights_of_a_training_that_diverged(run_dir: Path, pruned: Path, other: Scenario) -> None:
+    for folder in (run_dir, pruned):
+        tensors = load_file(folder / run_folder.FINAL)
+        tensors["layer2.0.conv1.weight"][0, 0] = torch.nan
+        save_file(tensors, folder / run_folder.FINAL)
+        with pytest.raises(UserError, match=r"model\.safetensors: layer2\.0\.conv1\.weight holds nan or inf"):
+            load_checkpoint(folder, other)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"layer2.1.conv1.weight": torch.zeros(2, 2, 3, 3)}, "it also has layer2.1.conv1.weight"),
+        ({"layer2.0.conv1.weight": None}, "it lacks layer2.0.conv1.weight"),
+    ],
+)
+def test_a_part_of_another_network(
+    change: dict[str, torch.Tensor | None], text: str, run_dir: Path, tmp_path: Path
+) -> None:
+    """A ResNet-18 has every tensor of a ResNet-10, of the same shapes, and more; half a file has fewer."""
+    tensors = load_file(run_dir / run_folder.FINAL) | change
+    save_file({key: value for key, value in tensors.items() if value is not None}, tmp_path / "deep.safetensors")
+    with pytest.raises(UserError, match=rf"is of another network than resnet10: {text}\.\n  Set model\.backbone"):
+        load_checkpoint(tmp_path / "deep.safetensors", load_scenario(run_dir / "scenario.toml").scenario)
+
+
+def test_an_imagenet_classifier_is_of_no_use_and_no_fault(run_dir: Path, tmp_path: Path) -> None:
+    tensors = load_file(run_dir / run_folder.FINAL)
+    trunk = {key: tensor for key, tensor in tensors.items() if "embedding" not in key and "tracked" not in key}
+    save_file(trunk | {"fc.weight": torch.zeros(5, 3), "fc.bias": torch.zeros(5)}, tmp_path / "imagenet.safetensors")
+    found = load_checkpoint(tmp_path / "imagenet.safetensors", load_scenario(run_dir / "scenario.toml").scenario)
+    assert len(found.notes) == 1
+
+
+def test_a_pruned_folder_whose_head_or_file_is_another(pruned: Path, other: Scenario) -> None:
+    tensors = load_file(pruned / run_folder.FINAL)
+    tensors["embedding.weight"] = tensors["embedding.weight"][:-1].contiguous()
+    save_file(tensors, pruned / run_folder.FINAL)
+    with pytest.raises(UserError, match=r"describes \(size mismatch for embedding\.weight: .*\[\d+, \d+\]\)\)\.$"):
+        load_checkpoint(pruned, other)
+    (pruned / run_folder.FINAL).unlink()
+    with pytest.raises(UserError, match=r"^\S+model\.safetensors is no file: expected the network's weights"):
+        load_checkpoint(pruned, other)
+
+
 def test_a_network_for_images_of_another_size(run_dir: Path, tmp_path: Path) -> None:
     shutil.copyfile(run_dir / run_folder.FINAL, tmp_path / "weights.safetensors")
     given = load_scenario(run_dir / "scenario.toml").scenario

@@ -51,6 +51,7 @@ def test_importance_of_the_oracle(limits, expected, order):
     found = importances(objectives(O4_CURRENT, limits))
     torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64), rtol=0, atol=5e-7)
     assert removal_order(found).tolist() == order
+    assert removal_order(torch.tensor(O4_LOSS)).tolist() == [2, 0, 1, 3], "by loss impacts alone"
 
 
 def test_effective_impacts_of_the_oracle():

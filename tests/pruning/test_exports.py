@@ -86,8 +86,21 @@ def test_a_file_that_differs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
         model.get_parameter("embedding.weight")[0] *= 3
     assert largest_difference(model, images(4), path) > onnx_export.TOLERANCE
     monkeypatch.setattr(onnx_export, "largest_difference", lambda *_: 0.02)
-    with pytest.raises(RunError, match=r"gives other embeddings than torch: off by 0\.02, more than 0\.0001"):
+    monkeypatch.setattr(torch.onnx, "export", lambda *_, **__: None)
+    with pytest.raises(RunError, match=r"would give other embeddings than torch: off by 0\.02, more than 0\.0001"):
         write_onnx(model, (32, 32), path)
+
+
+@needs_onnx
+def test_an_export_that_stumbles_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumble(model: nn.Module, arguments: object, path: Path, **others: object) -> None:
+        path.write_text("half a fi")
+        raise TypeError("the exporter's reason\nand where")
+
+    monkeypatch.setattr(torch.onnx, "export", stumble)
+    with pytest.raises(RunError, match=r"the export to ONNX failed: the exporter's reason$"):
+        write_onnx(half_of("resnet10"), (32, 32), tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_missing_packages_are_named_with_the_command_that_brings_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -157,6 +157,13 @@ def test_a_file_gives_the_table_back(tmp_path):
         again.total(layers_of(MiniResidual(), (32, 8)))
 
 
+@pytest.mark.parametrize("seconds", ["-1e-6", "NaN", "Infinity"])
+def test_refuses_times_that_are_none(tmp_path, seconds):
+    (tmp_path / "board.json").write_text(f'{{"format": 1, "device": "a", "seconds": {{"norm 4>4": {seconds}}}}}')
+    with pytest.raises(UserError, match=r"board\.json can't be read as a latency table \(\S+ seconds for norm 4>4\)"):
+        LatencyTable.load(tmp_path / "board.json")
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"format": 2}', '{"format": 1, "device": "a", "seconds": {"k": "x"}}'])
 def test_refuses_what_is_no_table(tmp_path, text):
     (tmp_path / "board.json").write_text(text)

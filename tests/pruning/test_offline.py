@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -108,11 +109,16 @@ def test_what_is_left_open_is_what_goes_together(given: dict[str, str], criterio
         ({"schedule": "psfp", "criterion": "taylor_batchnorm"}, "psfp doesn't take --criterion taylor_batchnorm"),
         ({"limits": {}}, "how much may remain? Give at least one of --macs"),
         ({"limits": {"macs": -1.0}}, "--macs -1.0: expected above 0"),
+        ({"limits": {"params": math.inf, "macs": 0.5}}, "--params inf: expected above 0"),
+        ({"limits": {"macs": math.nan}}, "--macs nan: expected above 0"),
+        ({"schedule": "cpo", "limits": {}, "drop": math.nan}, "--drop nan: expected a number of at least 0"),
+        ({"learning_rate": math.inf}, "--learning-rate inf: expected a number of at least 0"),
+        ({"seed": -1}, "--seed -1: expected a number of at least 0"),
         ({"schedule": "cpo"}, "--schedule cpo has no use for --macs: give --drop instead"),
         ({"schedule": "none"}, "--schedule none has no use for --macs: leave it out"),
         ({"schedule": "cpo", "limits": {}}, "--schedule cpo needs --drop"),
         ({"drop": 1.0}, "--drop is for --schedule cpo and play_and_prune, not for caie"),
-        ({"fine_tune": -1}, "--fine-tune -1: expected at least 0"),
+        ({"fine_tune": -1}, "--fine-tune -1: expected a number of at least 0"),
         ({"channels_per_step": 0}, "--channels-per-step 0: expected at least 1"),
         ({"minimum_share": 1.5}, "--minimum-share 1.5: expected 0 to 1"),
         ({"latency_table": Path("x")}, "--latency-table is for --latency, which isn't given"),
@@ -262,6 +268,8 @@ def test_latency_is_limited_by_a_table(prune: Prune, tmp_path: Path, monkeypatch
     assert share(first, "macs") < 0.5
     table = LatencyTable.load(first.out / "latency-table.json")
     assert table.total(layers_of(first.model, (32, 16))) == pytest.approx(1e-9 * first.table["macs"].iloc[-1])
+    assert first.table["layers_ms"].tolist() == pytest.approx((1e-6 * first.table["macs"]).tolist())
+    assert "| time of its layers | 2.08 ms |" in (first.out / "table.md").read_text()
     monkeypatch.setattr(limits, "measure_on", None)
     again = prune(criterion="l1", limits={"latency": 0.5}, latency_table=first.out / "latency-table.json", out="b")
     assert again.channel_map == first.channel_map
@@ -335,6 +343,14 @@ def test_it_loads_in_plain_torch(prune: Prune, tmp_path: Path) -> None:
     [
         ({"limits": {"macs": 1e9}}, "the network already meets these limits"),
         ({"limits": {"macs": 0.0001}}, "no pruned network meets these limits"),
+        (
+            {"limits": {"macs": 50.0}},
+            r"macs: asked for less than 50, .*\n  Above 1 .* as --macs 50; up to 1 it is a share",
+        ),
+        (
+            {"limits": {"memory": 0.01}},
+            r"  memory of training: asked for less than 0\.\d+ MB, the narrowest network needs 0\.\d+ MB \(of 2.\d+ MB",
+        ),
         ({"limits": {"macs": 0.5}, "checkpoint": Path("/nowhere")}, "/nowhere does not exist"),
     ],
 )
@@ -345,6 +361,27 @@ def test_mistakes_are_told_before_images_are_read(
     with pytest.raises(UserError, match=text):
         prune(**change)  # type: ignore[arg-type]
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("criterion", ["", "bn_scale", "taylor_batchnorm"])
+def test_a_criterion_that_reads_what_the_network_lacks(
+    criterion: str, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fedreid.models import build_backbone
+
+    monkeypatch.setattr("fedreid.compression.command.read_images", lambda *_: pytest.fail("images were read"))
+    overrides = ["model.backbone=spherenet20", "model.width=0.125"]
+    settings = load_scenario(trained / "scenario.toml", overrides).scenario.model
+    tensors = build_backbone(settings, image_size=(32, 16)).state_dict()
+    save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, tmp_path / "sphere.safetensors")
+    options = PruneOptions(criterion=criterion, limits={"macs": 0.5}, onnx=False)
+    told = (
+        rf"--criterion {criterion or 'caie'} reads BatchNorms, and spherenet20 has none: .* l1, .*, taylor_activation"
+    )
+    with pytest.raises(UserError, match=told):
+        fedreid.prune(
+            tmp_path / "sphere.safetensors", trained / "scenario.toml", tmp_path / "out", options, overrides=overrides
+        )
 
 
 def test_nobody_is_public(prune: Prune, tmp_path: Path) -> None:
@@ -359,6 +396,27 @@ def test_a_folder_that_is_in_use(prune: Prune, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="exists and is not empty"):
         prune(limits={"macs": 0.5})
     assert (tmp_path / "out" / "thesis.txt").read_text() == "mine"
+
+
+def test_a_file_in_place_of_the_folder(prune: Prune, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(UserError, match=r"exists and is no folder\. Give another --out"):
+        prune(limits={"macs": 0.5})
+
+
+def test_an_export_that_fails_does_not_cost_the_network(
+    prune: Prune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> float:
+        raise RunError("no ONNX today")
+
+    monkeypatch.setattr(command, "refuse_missing", lambda: None)
+    monkeypatch.setattr(command, "write_onnx", fail)
+    with pytest.raises(RunError, match=rf"no ONNX today\n  The network itself is in {tmp_path / 'out'}, without model"):
+        prune(criterion="l1", limits={"macs": 0.5}, onnx=True)
+    assert "onnx" not in (tmp_path / "out" / "README.md").read_text()
+    again = prune(criterion="l1", limits={"macs": 0.5}, checkpoint=tmp_path / "out", out="again")
+    assert share(again, "macs") < 0.5
 
 
 def test_training_that_diverges(prune: Prune, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 
 import pytest
 import torch
@@ -10,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from fedreid.pruning.channel_group import ChannelGroup
 from fedreid.pruning.criteria import l1, l2
 from fedreid.pruning.maps import tensor_map
 from fedreid.pruning.schedules import ProgressiveRate, psfp, soft_pruned
+from fedreid.pruning.schedules.recovery import held_back
 from fedreid.pruning.selection import whole
 from fedreid.pruning.slicing import slice_state
 from tests.oracles.pruning import O6_EPOCHS, O6_GOAL
@@ -135,6 +138,32 @@ def test_a_filter_that_recovered_stays():
     assert len(first) >= 2
     assert not first & second
     assert not set(result.channel_map.kept["first"]) & second
+
+
+@pytest.mark.parametrize("is_bounded", [True, False])
+def test_what_comes_back_does_not_outgrow_what_was_trained(is_bounded):
+    """Behind a filter of zeros BatchNorm divides by the root of its epsilon, and multiplies the gradient by as much."""
+    watcher = Watcher()
+    pruned(watcher, epochs=2, bound_recovery=is_bounded)
+    lengths = l2(watcher.states[1]["0.weight"])
+    revived = sorted(watcher.before[1])
+    others = [index for index in range(12) if index not in revived]
+    assert (lengths[revived].max() < lengths[others].min()).item() == is_bounded
+    assert lengths[revived].min() > 0
+
+
+def test_gradients_of_zeroed_filters_are_as_long_as_the_others_at_most():
+    """Lengths 1 and 3 of the others, 2 on average; of the zeroed ones 100 and 1.5. Then they are free again."""
+    model = nn.Sequential(OrderedDict(conv=nn.Conv2d(2, 4, 1, bias=False)))
+    slopes = torch.tensor([[1.0, 0], [60, 80], [0, 3], [1.5, 0]]).reshape(4, 2, 1, 1)
+    group = ChannelGroup("conv", 4, ("conv",), ("behind",))
+    with held_back(model, [group], {"conv": [1, 3]}, frozen=False, bounded=True):
+        (model.conv.weight * slopes).sum().backward()
+    expected = torch.tensor([[1.0, 0], [1.2, 1.6], [0, 3], [1.5, 0]])
+    torch.testing.assert_close(model.conv.weight.grad.flatten(1), expected)
+    model.zero_grad()
+    (model.conv.weight * slopes).sum().backward()
+    assert torch.equal(model.conv.weight.grad, slopes)
 
 
 def test_frozen_filters_stay_at_zero_through_the_epoch():

@@ -12,6 +12,7 @@ from fedreid.pruning.budgets import refuse_clients
 from fedreid.pruning.devices import device_named
 from fedreid.pruning.tier_maps import check_tiers
 from fedreid.scenario import Scenario
+from fedreid.system import refuse_system
 from server.strategies.fedavg import cohort_size
 from server.strategies.requirements import conflicts, requirements
 
@@ -50,6 +51,7 @@ def refuse_data(scenario: Scenario, data: FederationData) -> None:
             one identity under a method that can't learn from one.
     """
     _refuse_participants(scenario, data.num_clients)
+    refuse_system(scenario, data.num_clients)
     clients = cohort_size(_able(scenario, data.num_clients), scenario.federation.fraction)
     for key, text in requirements(scenario.federation.strategy, scenario.aggregation, clients):
         raise UserError(f"{key} {text}.")
@@ -90,6 +92,8 @@ def _public_need(scenario: Scenario) -> str:
         return "method.fedpav.distillation"
     if scenario.pruning.is_on and scenario.pruning.maps == "importance" and scenario.pruning.scores == "proxy":
         return "pruning.scores = 'proxy'"
+    if scenario.pruning.is_progressive and scenario.model.has_batchnorm:
+        return "pruning.scores = 'progressive'"
     if scenario.pruning.is_on and scenario.pruning.batchnorm == "recalibrate":
         return "pruning.batchnorm = 'recalibrate'"
     return "evaluation.impostors = 'public'" if scenario.evaluation.impostors == "public" else ""

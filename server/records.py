@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fedreid import wire
+from fedreid import run_folder, wire
 
 METRICS_HEADER = ("round", "scope", "client", "dataset", "metric", "value")
 TIMING_HEADER = ("round", "client", "metric", "value")
@@ -70,9 +70,9 @@ class Records:
     """The three tables of one run."""
 
     def __init__(self, run_dir: Path) -> None:
-        self.metrics = Table(run_dir / "metrics.csv", METRICS_HEADER)
+        self.metrics = Table(run_dir / run_folder.METRICS, METRICS_HEADER)
         self.timing = Table(run_dir / "timing.csv", TIMING_HEADER)
-        self.references = Table(run_dir / "references.csv", REFERENCES_HEADER)
+        self.references = Table(run_dir / run_folder.REFERENCES, REFERENCES_HEADER)
 
     def rewind(self, last_round: int | None) -> None:
         """Drop what was written after the checkpoint that the run continues from (None: before the first round)."""

@@ -58,10 +58,12 @@ def write_summary(
             "images_per_second": totals.get("images", 0) / phase if phase else 0.0,
         },
         "traffic": {key: int(totals.get(key, 0)) for key in ("bytes_down", "bytes_up")},
+        "costs": {key: totals.get(key, 0.0) for key in ("macs", "joules", "simulated_seconds")},
         "model": _model_facts(setup, checkpoint.arrays if checkpoint else {}),
         "pretrain": setup.facts["pretrain"],
         "batchnorm": setup.scenario.batchnorm,
         "failures": list(checkpoint.failures) if checkpoint else [],
+        "digests": run_folder.digests(run_dir) if status == "finished" else {},
         "versions": versions(),
         "command": command or before.get("command") or f"fedreid run {run_dir / run_folder.SCENARIO}",
     }

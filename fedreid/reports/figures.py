@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from fedreid.reports import curves, hard_negatives
+from fedreid.reports import curves, hard_negatives, spent
 from fedreid.reports.curves import by_round
 from fedreid.reports.drawing import GRID, INK, MUTED, SERIES, STYLE, Drawing, blank, legend
 from fedreid.reports.findings import Findings, Generic
@@ -39,6 +39,7 @@ def draw(findings: Findings, start: str) -> Iterator[Drawing]:
             yield _phases(findings.phases)
         if findings.cost[["bytes_down", "bytes_up"]].notna().any(axis=None):
             yield _traffic(findings.cost)
+        yield from spent.figures(findings)
 
 
 def _generic(findings: Findings, start: str) -> Iterator[Drawing]:

@@ -89,6 +89,9 @@ class Findings:
         train: (round, client) rows: loss, accuracy, num_examples, steps.
         hard_negatives: (round, client) rows: images, identities, share (percent); empty where none were chosen.
         cost: (round, client) rows: bytes_down, bytes_up, images, seconds (training), evaluation_seconds.
+        system: (round, client) rows of simulated devices and links: simulated_seconds, joules, and 1 in late and
+            dropped; only the columns that the run has.
+        rounds: simulated seconds of each round (index); empty without a clock.
         phases: seconds of the whole federation, one row for each round (index): columns as in timing.csv.
     """
 
@@ -102,6 +105,8 @@ class Findings:
     train: pd.DataFrame
     hard_negatives: pd.DataFrame
     cost: pd.DataFrame
+    system: pd.DataFrame
+    rounds: pd.Series
     phases: pd.DataFrame
 
     @property
@@ -127,6 +132,7 @@ class Findings:
 
 
 CLIENT_MODELS = {"start": "start", "alone": "alone", "shared": "shared", "plain": "plain", "final": "own"}
+SYSTEM = ("simulated_seconds", "joules", "late", "dropped")
 KEPT = {"hard_negatives": "images", "hard_negative_identities": "identities", "hard_negative_share": "share"}
 
 
@@ -137,6 +143,7 @@ def find(run: RunFolder) -> Findings:
     train = wide(run.metrics, "train", ["round", "client"])
     models = models_of(own, run.references, names)
     against = "alone" if "alone" in models and run.scenario.method.name != "local_only" else "start"
+    cost = wide(run.metrics[run.metrics["client"] >= 0], "cost", ["round", "client"])
     kept = train.reindex(columns=list(KEPT)) if run.scenario.method.has("hard_negatives") else train.iloc[:0, :0]
     return Findings(
         names=names,
@@ -148,9 +155,17 @@ def find(run: RunFolder) -> Findings:
         unmatched=_unmatched(models),
         train=train,
         hard_negatives=kept.rename(columns=KEPT).dropna(),
-        cost=_with_seconds(wide(run.metrics, "cost", ["round", "client"]), run.timing),
+        cost=_with_seconds(cost.drop(columns=list(SYSTEM), errors="ignore").dropna(how="all"), run.timing),
+        system=cost.reindex(columns=[name for name in SYSTEM if name in cost]).dropna(how="all"),
+        rounds=_simulated(run),
         phases=pivot(run.timing[run.timing["client"] < 0], ["round"]),
     )
+
+
+def _simulated(run: RunFolder) -> pd.Series:
+    """Rows of the whole federation."""
+    found = wide(run.metrics[run.metrics["client"] < 0], "cost", ["round"])
+    return found["simulated_seconds"] if "simulated_seconds" in found else pd.Series(dtype="float64")
 
 
 def _generic(run: RunFolder) -> tuple[Generic, ...]:

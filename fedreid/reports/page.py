@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from fedreid.reports import faces, hard_negatives, methods, notes, open_set, tables, words
+from fedreid.reports import faces, hard_negatives, methods, notes, open_set, spent, tables, words
 from fedreid.reports.cost_tables import cost_tables
 from fedreid.reports.data_tables import data_tables
 from fedreid.reports.drawing import Drawing, to_svg
@@ -91,13 +91,13 @@ def content_of(run: RunFolder, findings: Findings) -> Content:
         tiers=[table for table in (tiers_table(run, findings),) if table],
         public=hard_negatives.tables(findings),
         public_notes=hard_negatives.notes(run, findings),
-        costs=cost_tables(findings),
-        totals=notes.totals(run),
+        costs=[*cost_tables(findings), *spent.tables(findings)],
+        totals=[*notes.totals(run), *spent.totals(run, findings)],
         failures=notes.failures(run),
         data=data_tables(run.data, trains_on_public=_trains_on_public(run)),
         data_notes=notes.data_notes(run),
         bad_images=[str(image) for image in run.data.get("bad_images", ())],
-        protocol=notes.protocol(run, findings),
+        protocol=[*notes.protocol(run, findings), *spent.notes(run)],
         command=str(run.summary.get("command") or f"fedreid run {run.path / 'scenario.toml'}"),
         versions=[(str(name), str(version)) for name, version in run.summary.get("versions", {}).items()],
         seed=run.scenario.seed,

@@ -15,6 +15,8 @@ from fedreid.scenario.method_schema import AdaptationSettings, FaithfulSettings,
 from fedreid.scenario.pruning_schema import PruningSettings
 from fedreid.scenario.settings import Name, NotNegative, Positive, PositiveFloat, Rate, Seed, Settings, Share, Weight
 from fedreid.scenario.source_schema import Source
+from fedreid.scenario.system_schema import SystemSettings
+from fedreid.scenario.tracking_schema import TrackingSettings
 
 ADAPTIVE_EPOCHS = (10, 8, 6, 4)  # of rounds 1, 2, 3 and all later ones, in FedFR's published code
 
@@ -262,9 +264,11 @@ class Scenario(Settings):
     federation: FederationSettings = FederationSettings()
     aggregation: AggregationSettings = AggregationSettings()
     pruning: PruningSettings = PruningSettings()
+    system: SystemSettings = SystemSettings()
     adaptation: AdaptationSettings = AdaptationSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     runtime: RuntimeSettings = RuntimeSettings()
+    tracking: TrackingSettings = TrackingSettings()
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Scenario:
@@ -278,10 +282,11 @@ class Scenario(Settings):
         return "local" if self.method.name == "fedbn" else self.federation.batchnorm
 
     def average_epochs(self, clients: int) -> int:
-        """Epochs that a client trains in the whole federation on average: what a client that trains alone gets."""
-        sampled = max(1, round(clients * self.federation.fraction))
+        """Epochs that a participant trains in the whole federation on average: what a client that trains alone gets."""
+        able = len(set(self.federation.participants)) or clients
+        sampled = max(1, round(able * self.federation.fraction))
         epochs = sum(self.local_epochs(number) for number in range(1, self.federation.rounds + 1))
-        return max(1, round(epochs * sampled / clients))
+        return max(1, round(epochs * sampled / able))
 
     def local_epochs(self, server_round: int) -> int:
         """Epochs that a client trains in a round, from 1."""

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from fedreid.scenario.fields import toml_value
 from fedreid.scenario.load import Resolved
+from fedreid.scenario.pruning_schema import PruningSettings
 from fedreid.scenario.schema import Scenario, Settings
 
 
@@ -38,8 +39,22 @@ def pinned(scenario: Scenario, *, root: Path, cache: Path) -> Scenario:
     """
     model = scenario.model.model_copy(update={"weights": _absolute(scenario.model.weights)})
     partition = scenario.partition.model_copy(update={"lists": _absolute(scenario.partition.lists)})
+    system = scenario.system.model_copy(update={"trace": _absolute(scenario.system.trace)})
+    store = _absolute(scenario.tracking.mlflow_folder)
+    tracking = scenario.tracking.model_copy(update={"mlflow_folder": store})
     data = scenario.data.model_copy(update={"root": str(root.absolute()), "cache": str(cache.absolute())})
-    return scenario.model_copy(update={"data": data, "model": model, "partition": partition})
+    pruning = _pinned_pruning(scenario.pruning)
+    changed = {"data": data, "model": model, "partition": partition, "system": system, "tracking": tracking,
+               "pruning": pruning}  # fmt: skip
+    return scenario.model_copy(update=changed)
+
+
+def _pinned_pruning(pruning: PruningSettings) -> PruningSettings:
+    """With absolute paths of maps and latency tables."""
+    budgets = tuple(
+        budget.model_copy(update={"latency_table": _absolute(budget.latency_table)}) for budget in pruning.budgets
+    )
+    return pruning.model_copy(update={"budgets": budgets, "map_files": tuple(map(_absolute, pruning.map_files))})
 
 
 def _absolute(path: str) -> str:

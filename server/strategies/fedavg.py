@@ -21,6 +21,7 @@ from fedreid.errors import RunError
 from fedreid.models.running_mean import RunningMean
 
 if TYPE_CHECKING:
+    from server.clock import Clock
     from server.sub_networks import SubNetworks
 
 logger = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class FedAvg(Strategy):
         evaluates_global: clients are scored with the global model after each round, as they don't train one of theirs.
         shares_private_proxies: private class proxies reach the server, against the privacy rule of FedFR.
         sub_networks: where clients have parts of the network; set before the first round.
+        clock: where clients can be absent; set before the first round.
     """
 
     evaluates_global = False
@@ -72,13 +74,20 @@ class FedAvg(Strategy):
         self.fraction, self.seed, self.participants = fraction, seed, tuple(sorted(set(participants)))
         self.nodes = dict(nodes or {})
         self.sub_networks: SubNetworks | None = None
+        self.clock: Clock | None = None
 
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
         """One message for each sampled client; all carry the same record, or all of a tier."""
-        able = self.participants or range(len(self.nodes))
-        clients = [able[place] for place in sample_clients(self.seed, server_round, len(able), self.fraction)]
+        able: Sequence[int] = self.participants or range(len(self.nodes))
+        if self.clock is None:
+            asked = sample_clients(self.seed, server_round, len(able), self.fraction)
+            clients = [able[place] for place in asked]
+        else:
+            size, present = cohort_size(len(able), self.fraction), self.clock.able(server_round, able)
+            asked = sample_clients(self.seed, server_round, len(present), size / len(present)) if present else []
+            clients = self.clock.asked(server_round, [present[place] for place in asked])
         return self._messages(clients, server_round, arrays, config, MessageType.TRAIN)
 
     def aggregate_train(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.conftest import leave_out_drawings
+
 
 @pytest.fixture
 def page_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -12,6 +14,6 @@ def page_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def text_only(monkeypatch: pytest.MonkeyPatch, page_only: None) -> None:
+def text_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the drawings as well, where a test is about words and numbers; captions stay."""
-    monkeypatch.setattr("fedreid.reports.page.to_svg", lambda figure, name, alt: "<svg></svg>")
+    leave_out_drawings(monkeypatch)

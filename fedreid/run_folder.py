@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ FINAL = "model.safetensors"  # the global backbone after the last round
 PUBLIC_FEATURES = "checkpoints/public_features"  # of the round in progress; made again when a run goes on
 SETUP = "setup.json"  # what preparing the run found and how long it took
 SUMMARY = "summary.json"
+QUERIES = "queries"  # of the final shared model: one file for each test set, one row for each query
+METRICS, REFERENCES = "metrics.csv", "references.csv"
 LOG = "log.txt"
 
 
@@ -32,3 +35,16 @@ def locked(run_dir: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise UserError(f"{run_dir} is in use by another process: wait for it, or stop it first.") from error
         yield
+
+
+def digests(run_dir: Path) -> dict[str, str]:
+    """SHA-256 of the files that comparisons read, by name: whoever reads them later can tell if they were edited."""
+    names = [SCENARIO, METRICS, REFERENCES]
+    names += sorted(f"{QUERIES}/{file.name}" for file in (run_dir / QUERIES).glob("*.csv"))
+    return {name: digest(run_dir / name) for name in names if (run_dir / name).is_file()}
+
+
+def digest(file: Path) -> str:
+    """SHA-256 of a file's content."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from PIL import Image
+
+# Ray's workers give way to everything else (niceness 15): on a busy machine they would not start in time.
+os.environ.setdefault("RAY_worker_niceness", "0")
+hypothesis.settings.register_profile("without a clock", deadline=None)
+hypothesis.settings.load_profile("without a clock")
 
 SCENARIO = """
 name = "tiny"
@@ -91,6 +98,12 @@ def prepared(scenario: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run_dir
 
 
+def leave_out_drawings(patch: pytest.MonkeyPatch) -> None:
+    """Figures of reports are made, with all their lines and words, but neither turned into PNG files nor into SVG."""
+    patch.setattr("fedreid.reports.report.write_png", lambda figure, path: None)
+    patch.setattr("fedreid.reports.page.to_svg", lambda figure, name, alt: "<svg></svg>")
+
+
 NewRun = Callable[..., Path]
 
 
@@ -121,6 +134,7 @@ def final_files() -> Callable[[Path], dict[str, bytes]]:
             *run_dir.glob("*.safetensors"),
             *run_dir.glob("checkpoints/**/*.safetensors"),
             *run_dir.glob("splits/*.csv"),
+            *run_dir.glob("queries/*.csv"),
             run_dir / "metrics.csv",
             run_dir / "references.csv",
         ]

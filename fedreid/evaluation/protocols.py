@@ -53,16 +53,21 @@ def search_metrics(
     scenario: Scenario,
     *,
     open_set: bool = False,
+    keep: list[Ranking] | None = None,
 ) -> dict[str, float]:
     """All scores of one query and gallery, in percent, as the scenario wants them.
 
     Args:
         open_set: verify and identify as well.
+        keep: gets the ranking, which also knows how each query was answered.
     """
     arguments = (
         query_features, query.identities, query.cameras, gallery_features, gallery.identities, gallery.cameras,
     )  # fmt: skip
-    metrics = percent_metrics(rank(*arguments))
+    ranking = rank(*arguments)
+    if keep is not None:
+        keep.append(ranking)
+    metrics = percent_metrics(ranking)
     if open_set:
         metrics |= generic_metrics(
             *arguments, fars=scenario.evaluation.far, fpirs=scenario.evaluation.fpir, **open_set_options(scenario)
@@ -71,7 +76,12 @@ def search_metrics(
 
 
 def scores_on(
-    embed: Callable[..., np.ndarray], test: GenericTest | FaceTest, scenario: Scenario, *, open_set: bool = False
+    embed: Callable[..., np.ndarray],
+    test: GenericTest | FaceTest,
+    scenario: Scenario,
+    *,
+    open_set: bool = False,
+    keep: list[Ranking] | None = None,
 ) -> dict[str, float]:
     """Scores of a test set as `search_metrics`; where its protocol is a mean over draws, their means. Of faces'
     pairs and templates as `face_scores`.
@@ -79,6 +89,7 @@ def scores_on(
     Args:
         embed: images to unit features (n, d), of the model's own length with `is_unit=False`; called once.
         open_set: verify and identify as well.
+        keep: gets the ranking of each draw, which also knows how each query was answered; of faces there is none.
     """
     if isinstance(test, FaceTest):
         return face_scores(embed, test, scenario, open_set=open_set)
@@ -86,7 +97,8 @@ def scores_on(
     found = []
     for draw, (query, gallery) in enumerate(test.draws):
         asked, sought = test.sets(draw)
-        found.append(search_metrics(features[query], asked, features[gallery], sought, scenario, open_set=open_set))
+        sides = (features[query], asked, features[gallery], sought)
+        found.append(search_metrics(*sides, scenario, open_set=open_set, keep=keep))
     return {name: fmean(each[name] for each in found) for name in found[0] if all(name in each for each in found)}
 
 

@@ -12,12 +12,13 @@ scores that are closer than rounding can account for are computed again in float
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from fedreid.data.query_scores import NOBODY, QueryScores
 from fedreid.evaluation.cosines import Cosines
 from fedreid.evaluation.match_ranks import Labels, match_ranks
 
@@ -34,6 +35,7 @@ class Ranking:
         cmc: for each rank k, the share of queries with a match among the first k.
         queries: how many were scored.
         skipped: how many have no match in the gallery.
+        each: the scores of every query.
     """
 
     mAP: float
@@ -41,6 +43,7 @@ class Ranking:
     cmc: dict[int, float]
     queries: int
     skipped: int
+    each: QueryScores = field(default=NOBODY, compare=False, repr=False)
 
 
 def rank(
@@ -91,21 +94,26 @@ def rank_in_chunks(
     query, found = match_ranks(cosines, queries, gallery, chunk=chunk, threads=threads)
     scored = len(np.unique(query))
     skipped = len(queries.ids) - scored
+    ap, inp = np.full((2, len(queries.ids)), np.nan)
+    each = QueryScores(ap, inp, np.zeros(len(queries.ids), np.int64))
     if not scored:
-        return Ranking(np.nan, np.nan, dict.fromkeys(ranks, np.nan), 0, skipped)
+        return Ranking(np.nan, np.nan, dict.fromkeys(ranks, np.nan), 0, skipped, each)
     order = np.lexsort((found, query))
     query, found = query[order], found[order]
     first = np.flatnonzero(np.diff(query, prepend=-1))  # each query's best match
     matches = np.diff(first, append=len(query))
     place = np.arange(len(query)) - np.repeat(first, matches) + 1  # 1, 2, ... among the query's matches
     precisions = np.add.reduceat(place / found, first) / matches
-    last = first + matches - 1
+    penalties = matches / found[first + matches - 1]
+    for kept, values in ((each.ap, precisions), (each.inp, penalties), (each.rank, found[first])):
+        kept[query[first]] = values
     return Ranking(
         mAP=float(precisions.mean()),
-        mINP=float((matches / found[last]).mean()),
+        mINP=float(penalties.mean()),
         cmc={k: float((found[first] <= k).mean()) for k in ranks},
         queries=scored,
         skipped=skipped,
+        each=each,
     )
 
 

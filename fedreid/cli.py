@@ -12,9 +12,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from fedreid.cli_compare import compare
 from fedreid.cli_data import data_app
 from fedreid.cli_options import Overrides, ScenarioFile
 from fedreid.cli_prune import prune
+from fedreid.cli_track import track
 from fedreid.errors import RunError, UserError
 from fedreid.progress import progress_for
 
@@ -33,7 +35,9 @@ app = typer.Typer(
 scenario_app = typer.Typer(help="Look at scenarios.", no_args_is_help=True)
 app.add_typer(scenario_app, name="scenario")
 app.add_typer(data_app, name="data")
+app.command()(compare)
 app.command()(prune)
+app.command()(track)
 
 RunFolder = Annotated[Path, typer.Argument(help="folder of a run", show_default=False)]
 

@@ -30,6 +30,7 @@ from fedreid.scenario import Resolved, Scenario, load_scenario
 from fedreid.scenario.unused import without_effect
 from fedreid.simulation.grid import RUN_ID, SERVER_NODE, LocalGrid
 from fedreid.simulation.logged import LoggedProgress
+from fedreid.trackers import tracked
 from fedreid.training.device import choose_device
 from server.app import app as server_app
 from server.setup import Setup, create_run, set_up
@@ -151,7 +152,8 @@ def _go(run_dir: Path, command: str, progress: Progress | None) -> RunResult:
     try:
         with run_folder.locked(run_dir), _log_to(run_dir / run_folder.LOG):
             try:
-                return _prepared_run(run_dir, command, progress)
+                with tracked(progress, run_dir) as told:
+                    return _prepared_run(run_dir, command, told)
             except (UserError, RunError):
                 if command and not (run_dir / "checkpoints").exists():
                     _clear(run_dir)  # a new run that came to nothing: the same command works with the mistake mended

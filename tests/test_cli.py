@@ -107,6 +107,11 @@ def test_help_is_no_failure(fedreid_command: Command) -> None:
     assert "resume" in out
 
 
+def test_help_says_what_an_argument_is(fedreid_command: Command) -> None:
+    _, out, _ = fedreid_command("run", "--help")
+    assert "scenario file" in out
+
+
 def test_scenario_show_tells_every_setting_and_where_it_comes_from(fedreid_command: Command, scenario: Path) -> None:
     """Away from a terminal it is TOML, a setting a line, which gives the same scenario."""
     status, out, _ = fedreid_command("scenario", "show", scenario, "--set", "federation.rounds=7")

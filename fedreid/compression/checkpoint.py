@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
-from torch import nn
+from torch import Tensor, nn
 
 from fedreid import run_folder
 from fedreid.errors import UserError
 from fedreid.models import build_backbone, load_imagenet_weights
-from fedreid.models.weights import HEAD, read_tensors
+from fedreid.models.weights import HEAD, LoadReport, read_tensors
 from fedreid.pruning import ChannelMap, sub_network
 from fedreid.scenario import Scenario, load_scenario
 from fedreid.scenario.schema import ModelSettings
@@ -78,10 +79,11 @@ def _whole(file: Path, settings: ModelSettings, scenario: Scenario) -> Checkpoin
         model = build_backbone(settings, image_size=scenario.data.image_size)
     except ValueError as error:
         raise UserError(f"data.image_size doesn't suit {settings.backbone}: {error}.") from error
-    try:
+    with _reading(file):
         report = load_imagenet_weights(model, file)
-    except UserError as error:
-        raise UserError(str(error).removeprefix("model.weights: ")) from error
+    if report.missing or report.unexpected:
+        raise UserError(_of_another(file, settings, report))
+    _refuse_infinite(file, model.state_dict())
     notes = []
     if not any(key.startswith(HEAD) for key in report.loaded):
         notes.append(f"{file} has no embedding head: it starts from random values, and needs training")
@@ -91,15 +93,48 @@ def _whole(file: Path, settings: ModelSettings, scenario: Scenario) -> Checkpoin
 def _pruned(folder: Path, file: Path, scenario: Scenario) -> Checkpoint:
     settings = _settings_of(folder / PRUNED)
     channel_map = ChannelMap.load(folder / CHANNELS)
+    with _reading(file):
+        tensors = read_tensors(file)
     try:
         model = sub_network(settings, channel_map, image_size=scenario.data.image_size)
-        model.load_state_dict(read_tensors(file))
-    except UserError as error:
-        raise UserError(str(error).removeprefix("model.weights: ")) from error
+        model.load_state_dict(tensors)
     except (RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines()[1:2] or [str(error)])[0].strip().removesuffix(".")  # torch's first is a title
         raise UserError(f"{file} isn't the network that {folder / CHANNELS} describes ({reason}).") from error
+    _refuse_infinite(file, tensors)
     return Checkpoint(settings, model, channel_map, file)
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Every way in which a file of weights can't be read, told without the setting that runs name it by.
+
+    Raises:
+        UserError: it can't.
+    """
+    if not file.is_file():
+        raise UserError(f"{file} is no file: expected the network's weights. Copy the folder again.")
+    try:
+        yield
+    except UserError as error:
+        text = str(error).removeprefix("model.weights: ")
+        raise UserError(text.replace(', or model.weights = "" to start from random weights', "")) from error
+
+
+def _of_another(file: Path, settings: ModelSettings, report: LoadReport) -> str:
+    """What to say of weights that don't go into each other: a part of a deeper network, or half a file."""
+    odd = [
+        f"it {what} {keys[0]}" for what, keys in (("lacks", report.missing), ("also has", report.unexpected)) if keys
+    ]
+    return (
+        f"{file} is of another network than {settings.backbone}: {' and '.join(odd)}.\n"
+        "  Set model.backbone to the file's network."
+    )
+
+
+def _refuse_infinite(file: Path, tensors: Mapping[str, Tensor]) -> None:
+    if wrong := [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]:
+        raise UserError(f"{file}: {wrong[0]} holds nan or inf: the training that wrote it diverged. Give another file.")
 
 
 def _settings_of(file: Path) -> ModelSettings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from fedreid import run_folder
 from fedreid.compression.checkpoint import Checkpoint, load_checkpoint
 from fedreid.compression.files import LATENCY_TABLE, ONNX, new_folder, write_account, write_network
 from fedreid.compression.images import PruningData, read_images
-from fedreid.compression.limits import consumption, limits_of
+from fedreid.compression.limits import consumption, limits_of, refuse_criterion
 from fedreid.compression.measure import Measured, frame_of, measured
 from fedreid.compression.onnx_export import refuse_missing, write_onnx
 from fedreid.compression.options import PruneOptions
@@ -23,9 +23,10 @@ from fedreid.compression.schedules import pruned
 from fedreid.compression.task import Pruning
 from fedreid.compression.training import Trainer, measure_batchnorm
 from fedreid.data.image_set import ImageSet
+from fedreid.errors import RunError
 from fedreid.evaluation import embed
 from fedreid.progress import Progress
-from fedreid.pruning import ChannelMap, groups_of
+from fedreid.pruning import ChannelMap, groups_of, layers_of
 from fedreid.pruning.schedules import Pruned
 from fedreid.scenario import Scenario, load_scenario
 from fedreid.training.device import choose_device, torch_threads
@@ -69,7 +70,7 @@ def prune(
 
     Raises:
         UserError: a mistake in what was given; before any image is read, where it can be known then.
-        RunError: the training diverged.
+        RunError: the training diverged, or the export to ONNX failed; then the network is there without it.
     """
     options, progress = (options or PruneOptions()).resolved(), progress or Progress()
     if options.onnx:
@@ -94,6 +95,7 @@ class _Command:
         self.device, self.bf16 = choose_device(scenario.runtime)
         self.model = found.model.to(self.device)
         self.groups = groups_of(self.model)
+        refuse_criterion(self.groups, scenario.model.backbone, options.criterion)
         self.costs = consumption(self.model, self.groups, scenario, options, self.device)
         self.limits = limits_of(self.costs, self.groups, options)
         self.embed = partial(embed, batch_size=scenario.evaluation.batch_size, device=self.device, bf16=self.bf16)
@@ -142,7 +144,10 @@ class _Command:
 
     def measured(self, stage: str, model: nn.Module, data: PruningData) -> Measured:
         self.progress.stage(f"evaluating the network {stage}")
-        return measured(stage, model, self.scenario, data.tests, partial(self.embed, model))
+        found = measured(stage, model, self.scenario, data.tests, partial(self.embed, model))
+        if self.costs.latency is None:
+            return found
+        return replace(found, layers=self.costs.latency.total(layers_of(model, self.scenario.data.image_size)))
 
     def written(self, model: nn.Module, small: Pruned, stages: Sequence[Measured]) -> PruneResult:
         """Everything in the folder."""
@@ -152,9 +157,19 @@ class _Command:
         write_network(self.out, model, channel_map, self.found, size)
         if self.costs.latency is not None:
             self.costs.latency.save(self.out / LATENCY_TABLE)
-        difference = write_onnx(model, size, self.out / ONNX) if self.options.onnx else None
-        write_account(self.out, self.scenario, self.found, self.options, channel_map, frame, small.steps, difference)
+        account = partial(
+            write_account, self.out, self.scenario, self.found, self.options, channel_map, frame, small.steps
+        )
+        account(None)  # before the export, which must not cost the network if it fails
+        if self.options.onnx:
+            account(self.exported(model))
         return PruneResult(self.out, model, channel_map, frame)
+
+    def exported(self, model: nn.Module) -> float:
+        try:
+            return write_onnx(model, self.scenario.data.image_size, self.out / ONNX)
+        except RunError as error:
+            raise RunError(f"{error}\n  The network itself is in {self.out}, without {ONNX}.") from error
 
 
 def _of_whole(found: Checkpoint, after: ChannelMap) -> ChannelMap:

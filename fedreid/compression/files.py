@@ -32,14 +32,14 @@ TABLE, STEPS, README, LATENCY_TABLE = "table", "steps.csv", "README.md", "latenc
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """OUT, new or empty; emptied again where the pruning doesn't end well.
+    """OUT, new or empty; emptied again where the pruning doesn't end well, unless the network is in it already.
 
     Raises:
         UserError: there is something in it, or it can't be made.
     """
     was_there = out.exists()
     if was_there and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out} exists and is not empty. Give another --out.")
+        raise UserError(f"{out} exists and is {'not empty' if out.is_dir() else 'no folder'}. Give another --out.")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -47,9 +47,10 @@ def new_folder(out: Path) -> Iterator[Path]:
     try:
         yield out
     except BaseException:
-        shutil.rmtree(out, ignore_errors=True)
-        if was_there:
-            out.mkdir()
+        if not (out / PRUNED).exists():
+            shutil.rmtree(out, ignore_errors=True)
+            if was_there:
+                out.mkdir(exist_ok=True)
         raise
 
 
@@ -75,7 +76,11 @@ def write_account(
     steps: Sequence[Step],
     difference: float | None,
 ) -> None:
-    """Settings, tables, the log of the steps, the figure and the README."""
+    """Settings, tables, the log of the steps, the figure, the README; pruned.json last, as it says that all is there.
+
+    Args:
+        difference: of the ONNX file's embeddings; None: there is none.
+    """
     settings = asdict(options) | {"limits": dict(options.limits)}
     settings["latency_table"] = options.latency_table and str(options.latency_table)
     content: dict[str, Any] = {
@@ -88,7 +93,6 @@ def write_account(
         "options": settings,
         "onnx_difference": difference,
     }
-    (out / PRUNED).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     fixed = pinned(scenario, root=data_root(scenario.data), cache=cache_folder(scenario.data))
     (out / run_folder.SCENARIO).write_text(to_toml(fixed), encoding="utf-8")
     frame.to_csv(out / f"{TABLE}.csv", index=False)
@@ -96,6 +100,8 @@ def write_account(
     steps_frame(steps).to_csv(out / STEPS, index=False)
     write_channels_figure(channel_map, out / FIGURE)
     (out / README).write_text(_readme(channel_map, options, frame, difference), encoding="utf-8")
+    text = json.dumps(content, indent=2) + "\n"
+    write_atomically(out / PRUNED, lambda file: file.write_text(text, encoding="utf-8"))
 
 
 def steps_frame(steps: Sequence[Step]) -> pd.DataFrame:

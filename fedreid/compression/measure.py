@@ -25,6 +25,7 @@ NAMES = {
     "training_memory_mb": "memory of training",
     "inference_memory_mb": "memory of one image",
     "latency_ms": "latency of one image",
+    "layers_ms": "time of its layers",
 }
 
 
@@ -35,6 +36,7 @@ class Measured:
     Attributes:
         stage: "before", "pruned" or "fine-tuned".
         scores: in percent, as "market1501/mAP".
+        layers: seconds by a table of layers, where latency is limited by it.
     """
 
     stage: str
@@ -42,6 +44,7 @@ class Measured:
     latency: Latency
     scores: Mapping[str, float]
     batch_size: int
+    layers: float | None = None
 
     def row(self) -> dict[str, object]:
         """A line of the table."""
@@ -52,6 +55,7 @@ class Measured:
             "training_memory_mb": self.costs.training_memory(self.batch_size) / MEGA,
             "inference_memory_mb": self.costs.inference_memory / MEGA,
             "latency_ms": 1000 * self.latency.median,
+            **({} if self.layers is None else {"layers_ms": 1000 * self.layers}),
             **self.scores,
         }
 
@@ -116,6 +120,6 @@ def _cell(column: str, value: float) -> str:
         return DASH
     if column.endswith("_mb"):
         return size(value * MEGA)
-    if column == "latency_ms":
+    if column.endswith("_ms"):
         return f"{value:.2f} ms"
     return whole(value) if column in NAMES else f"{percent(value)} %"

@@ -45,19 +45,27 @@ def write_onnx(model: nn.Module, image_size: tuple[int, int], path: Path) -> flo
         The largest absolute difference between the embeddings of onnxruntime and of torch, both of unit length.
 
     Raises:
-        RunError: it is above `TOLERANCE`.
+        RunError: it is above `TOLERANCE`, or the export failed; then there is no file.
     """
     exported = copy.deepcopy(model).cpu().eval()
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(COMPARED, 3, *image_size, generator=generator)
-    with _quiet():
-        torch.onnx.export(
-            exported, (images[:2],), path, input_names=["images"], output_names=["embeddings"],
-            dynamic_shapes=({0: torch.export.Dim("batch")},), dynamo=True, external_data=False, verbose=False,
-        )  # fmt: skip
-    difference = largest_difference(exported, images, path)
-    if not difference <= TOLERANCE:
-        raise RunError(f"{path} gives other embeddings than torch: off by {difference:.2g}, more than {TOLERANCE:g}.")
+    try:
+        with _quiet():
+            torch.onnx.export(
+                exported, (images[:2],), path, input_names=["images"], output_names=["embeddings"],
+                dynamic_shapes=({0: torch.export.Dim("batch")},), dynamo=True, external_data=False, verbose=False,
+            )  # fmt: skip
+        difference = largest_difference(exported, images, path)
+        if not difference <= TOLERANCE:
+            raise RunError(f"{path} would give other embeddings than torch: off by {difference:.2g}, more than "
+                           f"{TOLERANCE:g}.")  # fmt: skip
+    except BaseException as error:
+        path.unlink(missing_ok=True)
+        if isinstance(error, RunError) or not isinstance(error, Exception):
+            raise
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RunError(f"the export to ONNX failed: {reason}") from error
     return difference
 
 

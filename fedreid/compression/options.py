@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,6 +31,7 @@ SUITABLE: Mapping[str, tuple[str, ...]] = {
     "play_and_prune": ("l1",),
 }
 """Criteria of the schedules that don't take them all."""
+BY_BATCHNORM = ("bn_scale", "taylor_batchnorm", "caie")
 RESOURCES = ("macs", "params", "memory", "latency")
 BY_DROP = ("cpo", "play_and_prune")  # they are told how much quality may go, not how much may remain
 USUAL_RETRAIN = {"psfp": 20}
@@ -103,9 +105,9 @@ def _known(what: str, name: str, names: tuple[str, ...]) -> None:
 
 
 def _refuse_numbers(options: PruneOptions) -> None:
-    for name in ("fine_tune", "retrain", "drop", "learning_rate"):
-        if getattr(options, name) < 0:
-            raise UserError(f"--{name.replace('_', '-')} {getattr(options, name)}: expected at least 0.")
+    for name in ("fine_tune", "retrain", "drop", "learning_rate", "seed"):
+        if not 0 <= (getattr(options, name) or 0) < math.inf:
+            raise UserError(f"--{name.replace('_', '-')} {getattr(options, name)}: expected a number of at least 0.")
     for name in ("batches", "channels_per_step"):
         if getattr(options, name) < 1:
             raise UserError(f"--{name.replace('_', '-')} {getattr(options, name)}: expected at least 1.")
@@ -113,7 +115,7 @@ def _refuse_numbers(options: PruneOptions) -> None:
         raise UserError(f"--minimum-share {options.minimum_share}: expected 0 to 1.")
     for name, limit in options.limits.items():
         _known("limits", name, RESOURCES)
-        if not limit > 0:
+        if not 0 < limit < math.inf:
             raise UserError(f"--{name} {limit}: expected above 0: up to 1 a share, above 1 an amount.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,10 @@ logger = logging.getLogger(__name__)
 
 HEAD = ("embedding.", "embedding_bn.")  # ours; no ImageNet file has it
 CLASSIFIER = "fc."  # of the 1000 ImageNet classes: of no use here
+# What unpickling and reading raise on files that are no weights: texts, tables, half files.
+DAMAGED = (
+    RuntimeError, ValueError, EOFError, LookupError, TypeError, AttributeError, AssertionError, struct.error,
+)  # fmt: skip
 COUNTER = "num_batches_tracked"  # of BatchNorm: changes nothing, and old files lack it
 
 
@@ -85,7 +90,7 @@ def read_tensors(path: Path) -> Mapping[str, Tensor]:
         content = load_file(path) if is_safe else torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise UserError(f"model.weights: {path} does not exist. Correct the path, or leave it empty.") from error
-    except (OSError, SafetensorError, pickle.UnpicklingError, RuntimeError, ValueError, EOFError) as error:
+    except (OSError, SafetensorError, pickle.UnpicklingError, *DAMAGED) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
             f"model.weights: {path} can't be read as weights ({reason}).\n"

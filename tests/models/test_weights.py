@@ -97,6 +97,7 @@ def write_code(path: Path) -> None:
         (lambda path: None, "does not exist"),
         (write_nothing_of_ours, "no tensor of this backbone: it has encoder.block.0"),
         (write_garbage, "can't be read as weights"),
+        (lambda path: path.write_text("epoch,loss\n1,0.5\n"), "can't be read as weights"),
         (write_half, "can't be read as weights"),
         (write_nested, "expected tensors by name"),
         (write_code, "can't be read as weights"),

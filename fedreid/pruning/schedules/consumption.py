@@ -13,6 +13,7 @@ from fedreid.pruning.latency_table import LatencyTable, latency_impacts
 from fedreid.pruning.layers import layers_of, resized
 
 LATENCY = "latency"
+NAMES = {"training_memory": "memory of training", "inference_memory": "memory of one image"}
 
 
 class Consumption:
@@ -95,9 +96,19 @@ class Consumption:
         least = self.amounts(floors)
         impossible = {name: limit for name, limit in limits.items() if not least[name] < limit}
         if impossible:
-            rows = [f"  {name}: asked for less than {limit:,.6g}, the narrowest network needs {least[name]:,.6g} "
-                    f"(of {self.original[name]:,.6g})" for name, limit in impossible.items()]  # fmt: skip
+            rows = [f"  {NAMES.get(name, name)}: asked for less than {told(name, limit)}, the narrowest network needs "
+                    f"{told(name, least[name])} (of {told(name, self.original[name])})"
+                    for name, limit in impossible.items()]  # fmt: skip
             raise UserError("no pruned network meets these limits:\n" + "\n".join(rows))
+
+
+def told(name: str, amount: float) -> str:
+    """An amount as people read it: memory in megabytes, latency in milliseconds."""
+    if name == LATENCY:
+        return f"{1e3 * amount:,.4g} ms"
+    if name in NAMES:
+        return f"{amount / 1e6:,.4g} MB"
+    return f"{amount:,.1f}".removesuffix(".0")
 
 
 def is_met(amounts: Mapping[str, float], limits: Mapping[str, float]) -> bool:

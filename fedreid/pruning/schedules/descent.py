@@ -11,7 +11,7 @@ from fedreid.errors import UserError
 from fedreid.pruning.criteria.caie import objectives
 from fedreid.pruning.groups import ChannelGroup
 from fedreid.pruning.maps import ChannelMap
-from fedreid.pruning.schedules.consumption import Consumption, is_met
+from fedreid.pruning.schedules.consumption import NAMES, Consumption, is_met, told
 from fedreid.pruning.schedules.records import Pruned, Step
 from fedreid.pruning.schedules.shrinking import Shrinking
 from fedreid.pruning.selection import Channel, minimum_width, smallest
@@ -110,6 +110,6 @@ def _no_more_than_needed(
 
 
 def _stuck(amounts: Mapping[str, float], limits: Limits) -> str:
-    rows = [f"  {name}: {amounts[name]:,.6g}, must be below {limit:,.6g}"
+    rows = [f"  {NAMES.get(name, name)}: {told(name, amounts[name])}, must be below {told(name, limit)}"
             for name, limit in limits.items() if not amounts[name] < limit]  # fmt: skip
     return "no channel is left whose removal would help to meet these limits:\n" + "\n".join(rows)

@@ -7,16 +7,16 @@ algorithms 1 and 2 of "Exploiting prunability for person re-identification", arX
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from fedreid.pruning.criteria.by_weight import WeightCriterion, weight_scores
 from fedreid.pruning.groups import ChannelGroup
 from fedreid.pruning.schedules.progressive_rate import ProgressiveRate
 from fedreid.pruning.schedules.records import Pruned, Step
+from fedreid.pruning.schedules.recovery import held_back
 from fedreid.pruning.schedules.shrinking import Shrinking
 from fedreid.pruning.schedules.soft import Chosen, forget_momentum, lowest, zero_filters
 from fedreid.pruning.selection import whole
@@ -37,6 +37,7 @@ def psfp(
     criterion: WeightCriterion = "l2",
     reset_momentum: bool = True,
     freeze_pruned: bool = False,
+    bound_recovery: bool = True,
     recalibrate: Callable[[nn.Module], None] | None = None,
     architecture: str | None = None,
 ) -> Pruned:
@@ -54,6 +55,8 @@ def psfp(
         criterion: "l1" or "l2" (PSFP), "fpgm" (FPGM-PSFP).
         reset_momentum: whether zeroed filters lose the optimiser's memory of them too.
         freeze_pruned: whether zeroed filters get no gradient for the next epoch, as in the FPGM authors' code.
+        bound_recovery: whether their gradients are at most as long as their layer's others in that epoch, see
+            `recovery`; False: whatever comes back through BatchNorm, as published.
         recalibrate: measures the BatchNorm statistics of the small network again, without training. Without it the
             caller has to, before any evaluation: the statistics are still those of the full network.
 
@@ -69,7 +72,7 @@ def psfp(
     steps: list[Step] = []
     chosen: dict[str, list[int]] = {group.name: [] for group in groups}
     for epoch in range(1, epochs + 1):
-        with _frozen(network.model, groups, chosen if freeze_pruned else {}):
+        with held_back(network.model, groups, chosen, frozen=freeze_pruned, bounded=bound_recovery):
             train_epoch(network.model, optimiser, epoch)
         counts = {group.name: whole(group.width * rates[group.name](epoch)) for group in groups}
         chosen = lowest(weight_scores(network.model, groups, criterion), counts)
@@ -123,29 +126,3 @@ def _record(epoch: int, groups: Sequence[ChannelGroup], chosen: Chosen, rates: M
     mean = sum(rates[group.name](epoch) for group in groups) / len(groups)
     zeroed = {name: tuple(sorted(indices)) for name, indices in chosen.items()}
     return Step(epoch, "soft zero", alive, zeroed, {"rate": mean})
-
-
-@contextmanager
-def _frozen(model: nn.Module, groups: Sequence[ChannelGroup], chosen: Chosen) -> Iterator[None]:
-    """While open, these filters get no gradient."""
-    handles = []
-    for group in groups:
-        indices = list(chosen.get(group.name, ()))
-        for layer in group.producers if indices else ():
-            weight = model.get_submodule(layer).weight
-            assert isinstance(weight, Tensor)
-            handles.append(weight.register_hook(_without(indices)))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _without(indices: Sequence[int]) -> Callable[[Tensor], Tensor]:
-    def mask(gradient: Tensor) -> Tensor:
-        masked = gradient.clone()
-        masked[list(indices)] = 0
-        return masked
-
-    return mask

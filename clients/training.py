@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from clients.client import TRAINING, Client
 from fedreid.data.image_set import Images
 from fedreid.models.flat import FlatTensors
+from fedreid.pruning.schedules.recovery import bounded
 from fedreid.scenario import Scenario
 from fedreid.scenario.method_schema import MethodSettings
 from fedreid.training import Objective, TrainingStats, batch_maker, step_decay, train_epochs
@@ -44,24 +46,42 @@ def train(
     """
     scenario, method = client.settings, client.settings.method
     chosen = client.images if images is None else images
-    return train_epochs(
-        client.model if model is None else model,
-        objective,
-        chosen,
-        epochs=epochs or scenario.local_epochs(client.round),
-        batch_size=method.batch_size,
-        learning_rate=method.learning_rate,
-        momentum=method.momentum,
-        weight_decay=method.weight_decay,
-        augment=scenario.augment,
-        generator=client.generator(purpose),
-        device=client.workspace.device,
-        bf16=client.workspace.bf16,
-        schedule=round_schedule(scenario, client.round) if is_round else None,
-        batches=batches or batch_maker(scenario.sampling, chosen.labels),
-        trained=trained,
-        on_gradient=on_gradient,
-    )
+    model = client.model if model is None else model
+    with _recovering(model) if scenario.pruning.is_progressive else nullcontext():
+        return train_epochs(
+            model,
+            objective,
+            chosen,
+            epochs=epochs or scenario.local_epochs(client.round),
+            batch_size=method.batch_size,
+            learning_rate=method.learning_rate,
+            momentum=method.momentum,
+            weight_decay=method.weight_decay,
+            augment=scenario.augment,
+            generator=client.generator(purpose),
+            device=client.workspace.device,
+            bf16=client.workspace.bf16,
+            schedule=round_schedule(scenario, client.round) if is_round else None,
+            batches=batches or batch_maker(scenario.sampling, chosen.labels),
+            trained=trained,
+            on_gradient=on_gradient,
+        )
+
+
+@contextmanager
+def _recovering(model: nn.Module) -> Iterator[None]:
+    """While open, filters that the server set to zero learn no faster than their layer's others (`recovery`)."""
+    handles = []
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            is_zero = (module.weight.detach().flatten(1) == 0).all(dim=1)
+            if is_zero.any() and not is_zero.all():
+                handles.append(module.weight.register_hook(bounded(is_zero.nonzero().flatten().tolist())))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def check_finite(tensors: Mapping[str, Tensor], stats: TrainingStats) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ Files = Callable[[Path], dict[str, bytes]]
 BUDGETS = "pruning.budgets=[{clients=[1],macs=0.5},{clients=[2],macs=0.25}]"
 SOFT = (
     "federation.rounds=3", "evaluation.local_only=false", "evaluation.open_set=never", "runtime.keep_checkpoints=9",
-    "pruning.tiers=[1.0,0.5,0.25]", BUDGETS, "pruning.scores=progressive", "pruning.criterion=l2",
+    "pruning.tiers=[1.0,0.5,0.25]", BUDGETS, "pruning.scores=progressive", "pruning.criterion=l2", "method.learning_rate=0.1",
 )  # fmt: skip
 ALL = (*SOFT, "adaptation.methods=['fine_tune']", "evaluation.local_only=true")
 
@@ -229,3 +230,22 @@ def test_a_robust_strategy_averages_whole_networks(scenario: Path, tmp_path: Pat
         scenario, out=tmp_path / "run", overrides=[*SOFT, "federation.strategy=fedmedian", "federation.rounds=2"]
     )
     assert "generic/tiny/tier-0.5/mAP" in run.final
+
+
+def longest(run: fedreid.RunResult) -> float:
+    """How many times as long as the starting model's longest filter the final model's longest one is."""
+    start, final = (load_file(run.run_dir / name) for name in ("start.safetensors", "model.safetensors"))
+    lengths = [
+        np.concatenate([np.linalg.norm(one.reshape(len(one), -1), axis=1) for one in state.values() if one.ndim == 4])
+        for state in (start, final)
+    ]
+    return float(lengths[1].max() / lengths[0].max())
+
+
+def test_filters_that_come_back_stay_of_a_size_with_the_others(
+    run: fedreid.RunResult, scenario: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a zeroed filter BatchNorm divides by the root of its epsilon alone: one step would blow it up."""
+    assert longest(run) < 3
+    monkeypatch.setattr("clients.training._recovering", lambda model: nullcontext())
+    assert longest(fedreid.run(scenario, out=tmp_path / "run", overrides=SOFT)) > 10

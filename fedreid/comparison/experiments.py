@@ -62,7 +62,6 @@ class Experiment:
         """The variant of this name."""
         return next(variant for variant in self.variants if variant.name == name)
 
-
     def warnings(self) -> list[str]:
         """Variants that will most likely not be comparable with the reference, said before anything is run."""
         names = [variant.name for variant in self.variants]

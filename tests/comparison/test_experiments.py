@@ -122,7 +122,9 @@ def test_the_command_line_wins_over_a_variant(load: Load) -> None:
 
 
 def test_central_training_leaves_out_what_only_federations_have(load: Load) -> None:
-    base = BASE + """
+    base = (
+        BASE
+        + """
         name = "fedbn"
         [federation]
         batchnorm = "local"
@@ -131,6 +133,7 @@ def test_central_training_leaves_out_what_only_federations_have(load: Load) -> N
         [adaptation]
         methods = ["fine_tune"]
     """
+    )
     central = load('[set]\n"federation.rounds" = 7', base=base).variants[1]
     assert central.own == {
         "method.name": "centralised", "federation.strategy": "fedavg", "federation.batchnorm": "average",
@@ -205,7 +208,10 @@ def test_mistakes_of_variants_name_them(mistakes: Callable[..., list[str]]) -> N
             "[grid]\nevaluation.local_only = [true, false]",
             "[grid] evaluation.local_only is decided by local_only = true or false in the experiment file",
         ),
-        ("[grid]\nmethod.epochs = 3", "[grid] method.epochs = 3 is not allowed: expected a list of values, as in [0.01, 0.1]"),
+        (
+            "[grid]\nmethod.epochs = 3",
+            "[grid] method.epochs = 3 is not allowed: expected a list of values, as in [0.01, 0.1]",
+        ),
         ("[grid]\nmethod.epochs = [1, 1]", "[grid] method.epochs = [1, 1] has a value twice"),
         (
             'variants = [{name = "A", set = {method.epochs = 2}}]\n[grid]\nmethod.epochs = [1, 3]',
@@ -216,8 +222,14 @@ def test_mistakes_of_variants_name_them(mistakes: Callable[..., list[str]]) -> N
             "variants A and B are the same: they differ in no setting that has an influence on the numbers. Leave one "
             "out, or change what it sets.",
         ),
-        ('reference = "centralized"', 'reference = "centralized" is not one of the variants. Did you mean Centralised?'),
-        ('reference = "x"\nlocal_only = false', 'reference = "x" is not one of the variants. There are: base, Centralised.'),
+        (
+            'reference = "centralized"',
+            'reference = "centralized" is not one of the variants. Did you mean Centralised?',
+        ),
+        (
+            'reference = "x"\nlocal_only = false',
+            'reference = "x" is not one of the variants. There are: base, Centralised.',
+        ),
         (
             'variants = [{name = "Local only"}]',
             "variant Local only: the row of clients trained alone has this name: use another",
@@ -237,7 +249,7 @@ def test_files_that_are_none(tmp_path: Path, mistakes: Callable[..., list[str]])
     with pytest.raises(UserError, match=r"s\.toml: no such experiment file"):
         load_experiment(path)
     path.write_text(BASE)
-    with pytest.raises(UserError, match="is a scenario, and an experiment file is expected: one with base = \"s.toml\""):
+    with pytest.raises(UserError, match=r'is a scenario, and an experiment file is .*: one with base = "s\.toml"'):
         load_experiment(path)
     path.write_text('base = "nowhere.toml"')
     with pytest.raises(UserError, match=r"the base: .*nowhere\.toml: no such scenario file"):
@@ -297,7 +309,9 @@ def test_the_resolved_experiment_means_the_same_runs(load: Load, tmp_path: Path)
     for name in ("name", "description", "seeds", "reference", "at_once", "local_only"):
         assert getattr(again, name) == getattr(found, name)
     assert [each.name for each in again.variants] == [each.name for each in found.variants]
-    assert [variant_key(each.scenario) for each in again.variants] == [variant_key(each.scenario) for each in found.variants]
+    assert [variant_key(each.scenario) for each in again.variants] == [
+        variant_key(each.scenario) for each in found.variants
+    ]
     assert [each.description for each in again.variants] == [each.description for each in found.variants]
     assert str(tmp_path) not in (folder / "experiments.toml").read_text()
 

@@ -121,9 +121,20 @@ def test_a_variant_has_one_key_and_its_runs_have_one_each(base: Path, one: int, 
 
 def test_what_clients_do_alone_depends_on_no_method(base: Path) -> None:
     plain = alone_key(scenario(base))
-    for override in ("method.name=fedprox", "method.name=fedfr", "federation.strategy=fedadam", "method.moon.weight=2.0"):
+    for override in (
+        "method.name=fedprox",
+        "method.name=fedfr",
+        "federation.strategy=fedadam",
+        "method.moon.weight=2.0",
+    ):
         assert alone_key(scenario(base, override)) == plain
-    for override in ("method.learning_rate=0.02", "federation.rounds=3", "loss.margin=0.2", "seed=1", "pretrain.epochs=3"):
+    for override in (
+        "method.learning_rate=0.02",
+        "federation.rounds=3",
+        "loss.margin=0.2",
+        "seed=1",
+        "pretrain.epochs=3",
+    ):
         assert alone_key(scenario(base, override)) != plain
 
 

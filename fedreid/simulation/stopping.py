@@ -1,0 +1,46 @@
+"""Signals: what ends a comparison, and what the runs that it starts must heed."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+SIGNALS = ("SIGTERM", "SIGHUP")  # end a comparison as Ctrl-C does
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """A closed terminal or a batch system's end of time stops the runs in order, as Ctrl-C does."""
+
+    def interrupt(_: int, __: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before: dict[int, Any] = {}
+    for name in SIGNALS:
+        if (number := getattr(signal, name, None)) is not None and signal.getsignal(number) == signal.SIG_DFL:
+            before[number] = signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def heeding_interrupts() -> Iterator[None]:
+    """Where Ctrl-C is ignored (a shell's job in the background), what is started here must heed it all the same."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)

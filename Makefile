@@ -15,7 +15,7 @@ run: $(VENV)/.installed   ## run the quickstart federation (or SCENARIO=...)
 	$(VENV)/bin/fedreid run $(SCENARIO)
 
 test: $(VENV)/.installed lint   ## the whole test suite
-	$(VENV)/bin/python -m pytest
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest
 
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .
@@ -23,7 +23,7 @@ lint: $(VENV)/.installed
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-nightly: $(VENV)/.installed   ## every scenario of published datasets on its synthetic twin (minutes)
+nightly: $(VENV)/.installed   ## published datasets' scenarios on their synthetic twins, all methods' reports drawn (minutes)
 	$(VENV)/bin/python -m pytest tests/nightly --override-ini addopts=-q
 
 bench: $(VENV)/.installed   ## speed and memory figures, as ratios within one run (takes a while)

@@ -15,27 +15,16 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-import fedreid
 from fedreid.scenario import load_scenario
 from fedreid.simulation import launch
 from server import rounds
 from server.checkpoints import Checkpoint
 from tests.conftest import write_market
+from tests.federation.conftest import Finished
+from tests.federation.runs import QUICK, same
 
 Command = Callable[..., tuple[int, str, str]]
 Files = Callable[[Path], dict[str, bytes]]
-QUICK = ("--set", "pretrain.epochs=0", "--set", "evaluation.local_only=false", "--set", "federation.rounds=2")
-
-
-@pytest.fixture
-def run(fedreid_command: Command, scenario: Path, tmp_path: Path) -> Command:
-    """A quick run into tmp_path/run, with settings changed."""
-
-    def call(*overrides: str) -> tuple[int, str, str]:
-        sets = [argument for override in overrides for argument in ("--set", override)]
-        return fedreid_command("run", scenario, "--out", tmp_path / "run", *QUICK, *sets)
-
-    return call
 
 
 @pytest.fixture
@@ -128,7 +117,7 @@ def test_a_test_without_any_match_is_told_at_the_start_and_has_no_figures(run: C
     for part in ("query", "bounding_box_test"):
         for image in (own_data / part).glob("*_c2*"):
             image.unlink()
-    status, out, _ = run(f"data.sources.tiny.path={own_data}", "federation.rounds=1")
+    status, out, _ = run(f"data.sources.tiny.path={own_data}")
     assert status == 0
     lines = out.splitlines()
     (warning,) = [place for place, line in enumerate(lines) if line.startswith("tiny: no query has a match on another")]
@@ -208,7 +197,7 @@ def test_an_empty_run_folder_is_fine_and_a_file_is_not(run: Command, tmp_path: P
     assert f"{tmp_path / 'run'} exists" in errors
     (tmp_path / "run").unlink()
     (tmp_path / "run").mkdir()
-    assert run("federation.rounds=1")[0] == 0
+    assert run()[0] == 0
 
 
 @pytest.mark.parametrize("name", ["", "nowhere"])
@@ -219,7 +208,7 @@ def test_a_folder_that_is_no_run_cannot_be_resumed(name: str, fedreid_command: C
 
 def test_an_output_folder_that_cannot_be_made(fedreid_command: Command, scenario: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    status, _, errors = fedreid_command("run", scenario, "--out", tmp_path / "file" / "run", *QUICK)
+    status, _, errors = fedreid_command("run", scenario, "--out", tmp_path / "file" / "run")
     assert status == 2
     assert errors == f"can't write the run folder {tmp_path / 'file' / 'run'}: Not a directory. Give another --out.\n"
 
@@ -266,18 +255,16 @@ def full_in_round_2(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def test_a_disk_that_fills_up_in_round_2(
-    run: Command, full_in_round_2: pytest.MonkeyPatch, fedreid_command: Command, scenario: Path, tmp_path: Path,
+    finished: Finished, run: Command, full_in_round_2: pytest.MonkeyPatch, fedreid_command: Command, tmp_path: Path,
     final_files: Files,
 ) -> None:  # fmt: skip
     out = tmp_path / "run"
-    status, _, errors = run()
+    status, _, errors = run("federation.rounds=2")
     assert status == 1
     assert errors == (f"the disk is full ({out / 'checkpoints'}). Free some space, then: fedreid resume {out}\n")
     full_in_round_2.undo()
     assert fedreid_command("resume", out)[0] == 0
-    overrides = [value for value in QUICK if value != "--set"]
-    whole = fedreid.run(scenario, out=tmp_path / "whole", overrides=overrides).run_dir
-    assert final_files(out) == final_files(whole)
+    same(final_files(out), final_files(finished(*QUICK).run_dir))
 
 
 def test_a_disk_that_is_full_for_a_client(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

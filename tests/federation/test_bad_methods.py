@@ -13,19 +13,7 @@ from server.preflight import long_evaluations
 from tests.conftest import write_market
 
 Command = Callable[..., tuple[int, str, str]]
-QUICK = ("--set", "pretrain.epochs=0", "--set", "evaluation.local_only=false", "--set", "federation.rounds=1")
 FEDFR = "method.name=fedfr"
-
-
-@pytest.fixture
-def run(fedreid_command: Command, scenario: Path, tmp_path: Path) -> Command:
-    """A quick run into tmp_path/run, with settings changed."""
-
-    def call(*overrides: str) -> tuple[int, str, str]:
-        sets = [argument for override in overrides for argument in ("--set", override)]
-        return fedreid_command("run", scenario, "--out", tmp_path / "run", *QUICK, *sets)
-
-    return call
 
 
 @pytest.mark.parametrize(
@@ -98,9 +86,7 @@ def test_one_identity_cannot_train_alone(run: Command) -> None:
 
 
 @pytest.mark.parametrize("removed", [0, 40])
-def test_a_public_identity_that_is_also_private(
-    removed: int, fedreid_command: Command, scenario: Path, tmp_path: Path
-) -> None:
+def test_a_public_identity_that_is_also_private(removed: int, run: Command, tmp_path: Path) -> None:
     """The same images under two names, all or some of them: one source public, its copy private."""
     for name in ("one", "two"):
         write_market(tmp_path / name)
@@ -110,8 +96,7 @@ def test_a_public_identity_that_is_also_private(
         f'data.sources.copy={{format = "market1501", path = "{tmp_path / "one"}", verify_counts = false}}',
         f'data.sources.tiny.path="{tmp_path / "two"}"', "partition.public_source=copy", FEDFR,
     ]  # fmt: skip
-    arguments = [argument for each in sets for argument in ("--set", each)]
-    status, _, errors = fedreid_command("run", scenario, "--out", tmp_path / "run", *QUICK, *arguments)
+    status, _, errors = run(*sets)
     assert status == 2
     assert "hold the same images" in errors
     assert "an identity would belong to two clients" in errors
@@ -129,10 +114,8 @@ def test_a_threshold_that_keeps_nothing_or_everything_is_told_once(run: Command,
 
 def long_evaluations_of(scenario: Path, *overrides: str, clients: int = 400, public: int = 0) -> list[str]:
     """Of so many clients with 30 images for training and 20 held out."""
-    entry = {"train_images": 30, "held_out_images": 20}
-    data = SimpleNamespace(
-        num_clients=clients, public=range(public) if public else None, summary={"clients": [entry] * clients}
-    )
+    entries = [{"client": client, "train_images": 30, "held_out_images": 20} for client in range(clients)]
+    data = SimpleNamespace(num_clients=clients, public=range(public) if public else None, summary={"clients": entries})
     settings = [f"partition.clients={clients}", "federation.rounds=2", "evaluation.local_only=false", *overrides]
     return long_evaluations(load_scenario(scenario, settings).scenario, data)  # type: ignore[arg-type]
 

@@ -20,11 +20,12 @@ import pytest
 
 import fedreid
 from fedreid.errors import UserError
+from tests.federation.conftest import Finished, Lender
+from tests.federation.runs import QUICK, same
 
 Files = Callable[[Path], dict[str, bytes]]
 RAY = Path(sys.executable).with_name("ray")
 LIMITS = ["--num-cpus=1", "--object-store-memory=100000000", "--disable-usage-stats", "--block"]
-QUICK = ["pretrain.epochs=0", "federation.rounds=2", "evaluation.local_only=false"]
 
 
 def free_port() -> int:
@@ -94,10 +95,12 @@ class Cluster:
             time.sleep(0.2)
 
 
-@pytest.fixture
-def cluster() -> Iterator[Cluster]:
+@pytest.fixture(scope="module")
+def cluster(lender: Lender) -> Iterator[Cluster]:
+    """Its head; the nodes that tests add stay."""
     import ray
 
+    lender.end()
     if ray.is_initialized():
         pytest.skip("Ray is already running in this process")
     started = Cluster()
@@ -117,12 +120,14 @@ def mounts_are_allowed(folder: Path) -> bool:
 
 
 def test_a_federation_on_two_nodes_gives_the_bits_of_the_serial_engine(
-    cluster: Cluster, scenario: Path, tmp_path: Path, final_files: Files, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    cluster: Cluster, scenario: Path, tmp_path: Path, final_files: Files, finished: Finished,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     import ray
 
     from fedreid.simulation.ray_grid import RayGrid
 
+    serial = finished(*QUICK)
     cluster.join()
     nodes: set[str] = set()
     busy: set[int] = set()
@@ -144,10 +149,7 @@ def test_a_federation_on_two_nodes_gives_the_bits_of_the_serial_engine(
     result = fedreid.run(scenario, out=tmp_path / "cluster", engine="ray", overrides=joined)
     assert len(nodes) == 2, "a worker on each node"
     assert len(busy) == 2, "and both have trained"
-    serial = fedreid.run(scenario, out=tmp_path / "serial", engine="serial", overrides=QUICK)
-    found, expected = final_files(result.run_dir), final_files(serial.run_dir)
-    assert found.keys() == expected.keys()
-    assert [name for name in expected if found[name] != expected[name]] == []
+    same(final_files(result.run_dir), final_files(serial.run_dir))
     assert all(node.poll() is None for node in cluster.nodes), "somebody else's cluster goes on when a run ends"
 
 

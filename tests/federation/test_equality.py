@@ -15,67 +15,41 @@ from flwr.app import Message
 
 import fedreid
 from fedreid.errors import ClientError
-from fedreid.progress import Progress
+from tests.federation.conftest import Finished, Lender
+from tests.federation.runs import SHORT, same, stop
 
 Files = Callable[[Path], dict[str, bytes]]
 
 
 @pytest.fixture(scope="module")
-def whole_run(scenario: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The uninterrupted serial run."""
-    return fedreid.run(scenario, out=tmp_path_factory.mktemp("run") / "whole", engine="serial").run_dir
-
-
-@pytest.fixture(scope="module")
-def whole(whole_run: Path, final_files: Files) -> dict[str, bytes]:
-    """Its files."""
-    return final_files(whole_run)
-
-
-def assert_same(found: dict[str, bytes], expected: dict[str, bytes]) -> None:
-    assert found.keys() == expected.keys()
-    different = [name for name, content in found.items() if content != expected[name]]
-    assert different == []
+def whole(finished: Finished, final_files: Files) -> dict[str, bytes]:
+    """Files of the uninterrupted serial run."""
+    return final_files(finished().run_dir)
 
 
 def test_ray_gives_the_bits_of_the_serial_engine(
-    scenario: Path, tmp_path: Path, final_files: Files, whole: dict[str, bytes]
+    own_ray: None, scenario: Path, tmp_path: Path, final_files: Files, whole: dict[str, bytes]
 ) -> None:
     result = fedreid.run(scenario, out=tmp_path / "ray", engine="ray", overrides=["runtime.workers=2"])
-    assert_same(final_files(result.run_dir), whole)
+    same(final_files(result.run_dir), whole)
 
 
 def test_the_same_scenario_twice_gives_the_same_bits_and_another_seed_does_not(
-    scenario: Path, tmp_path: Path, final_files: Files, whole: dict[str, bytes], whole_run: Path
+    scenario: Path, tmp_path: Path, final_files: Files, finished: Finished
 ) -> None:
-    resolved = whole_run / "scenario.toml"
-    assert_same(final_files(fedreid.run(resolved, out=tmp_path / "again").run_dir), whole)
-    other = final_files(fedreid.run(scenario, out=tmp_path / "other", overrides=["seed=1"]).run_dir)
-    assert other["model.safetensors"] != whole["model.safetensors"]
-
-
-class StopIn(Progress):
-    """Presses Ctrl-C when a client of some round is done."""
-
-    def __init__(self, number: int) -> None:
-        self.number, self.round = number, 0
-
-    def round_started(self, round: int, rounds: int, clients: object) -> None:
-        self.round = round
-
-    def client_done(self, client: int, images: int, loss: float) -> None:
-        if self.round == self.number:
-            raise KeyboardInterrupt
+    first = finished(*SHORT)
+    again = fedreid.run(first.run_dir / "scenario.toml", out=tmp_path / "again")
+    same(final_files(again.run_dir), final_files(first.run_dir))
+    other = fedreid.run(scenario, out=tmp_path / "other", overrides=[*SHORT, "seed=1"])
+    models = [(result.run_dir / "model.safetensors").read_bytes() for result in (first, other)]
+    assert models[0] != models[1]
 
 
 def test_ctrl_c_in_round_2_saves_and_the_resumed_run_ends_with_the_same_bits(
     scenario: Path, tmp_path: Path, final_files: Files, whole: dict[str, bytes]
 ) -> None:
-    out = tmp_path / "stopped"
-    with pytest.raises(fedreid.Interrupted, match=f"fedreid resume {out}"):
-        fedreid.run(scenario, out=out, progress=StopIn(2))
-    assert (out / "checkpoints" / "round-0001").is_dir()
-    assert_same(final_files(fedreid.resume(out).run_dir), whole)
+    stop(scenario, tmp_path / "stopped")
+    same(final_files(fedreid.resume(tmp_path / "stopped").run_dir), whole)
 
 
 SLOW_RUN = """
@@ -108,7 +82,7 @@ def test_kill_9_in_round_2_and_resume_gives_the_same_bits(
     (out / "checkpoints" / ".round-0002.1.tmp").mkdir()
     with (out / "metrics.csv").open("a") as file:
         file.write("2,generic,,tiny,mA")
-    assert_same(final_files(fedreid.resume(out).run_dir), whole)
+    same(final_files(fedreid.resume(out).run_dir), whole)
 
 
 def test_a_run_killed_while_its_references_are_made_resumes(
@@ -124,19 +98,17 @@ def test_a_run_killed_while_its_references_are_made_resumes(
         patch.setattr(References, "_train", stop)
         with pytest.raises(fedreid.Interrupted):
             fedreid.run(scenario, out=out)
-    assert_same(final_files(fedreid.resume(out).run_dir), whole)
+    same(final_files(fedreid.resume(out).run_dir), whole)
 
 
 @pytest.mark.parametrize("policy", ["local", "statistics_local"])
 def test_engines_agree_whatever_the_batchnorm_policy(
     policy: str, scenario: Path, tmp_path: Path, final_files: Files
 ) -> None:
-    overrides = [f"federation.batchnorm={policy}", "federation.rounds=2", "evaluation.local_only=false"]
+    overrides = [*SHORT, f"federation.batchnorm={policy}"]
     serial = fedreid.run(scenario, out=tmp_path / "serial", overrides=overrides)
-    parallel = fedreid.run(
-        scenario, out=tmp_path / "parallel", engine="ray", overrides=[*overrides, "runtime.workers=2"]
-    )
-    assert_same(final_files(parallel.run_dir), final_files(serial.run_dir))
+    parallel = fedreid.run(scenario, out=tmp_path / "parallel", engine="ray", overrides=overrides)
+    same(final_files(parallel.run_dir), final_files(serial.run_dir))
 
 
 def test_a_worker_killed_in_the_middle_of_a_round_changes_nothing(
@@ -156,20 +128,20 @@ def test_a_worker_killed_in_the_middle_of_a_round_changes_nothing(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RayGrid, "_stream", stream_and_kill)
-        result = fedreid.run(scenario, out=tmp_path / "wounded", engine="ray", overrides=["runtime.workers=2"])
+        result = fedreid.run(scenario, out=tmp_path / "wounded", engine="ray")
     assert killed
-    assert_same(final_files(result.run_dir), whole)
+    same(final_files(result.run_dir), whole)
 
 
 def test_partial_participation_is_the_same_on_both_engines_and_after_a_resume(
-    scenario: Path, tmp_path: Path, final_files: Files
+    scenario: Path, tmp_path: Path, final_files: Files, lender: Lender
 ) -> None:
     overrides = ["federation.fraction=0.67", "federation.rounds=4", "evaluation.local_only=false"]
     serial = fedreid.run(scenario, out=tmp_path / "serial", overrides=overrides)
-    with pytest.raises(fedreid.Interrupted):
-        fedreid.run(scenario, out=tmp_path / "ray", engine="ray", overrides=overrides, progress=StopIn(3))
+    stop(scenario, tmp_path / "ray", overrides, number=3, engine="ray")
+    lender.end()  # who resumes has another process, with other workers
     resumed = fedreid.resume(tmp_path / "ray")
-    assert_same(final_files(resumed.run_dir), final_files(serial.run_dir))
+    same(final_files(resumed.run_dir), final_files(serial.run_dir))
     metrics = serial.metrics.query("scope == 'train' and metric == 'loss'")
     assert metrics.groupby("round").client.nunique().tolist() == [2, 2, 2, 2]
     assert metrics.client.nunique() == 3
@@ -191,4 +163,4 @@ def test_a_client_that_fails_stops_the_run_and_can_be_resumed(
         patch.setitem(METHODS, "fedavg", fails_once)
         with pytest.raises(ClientError, match=r"client 1 failed in round 2 while training: ValueError: loss is nan"):
             fedreid.run(scenario, out=tmp_path / "failed")
-    assert_same(final_files(fedreid.resume(tmp_path / "failed").run_dir), whole)
+    same(final_files(fedreid.resume(tmp_path / "failed").run_dir), whole)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-import fedreid
+from tests.federation.conftest import Finished
+from tests.federation.runs import SHORT, same
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -65,8 +66,9 @@ def superlink(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 def test_flwr_run_gives_the_numbers_of_the_serial_engine(
-    superlink: dict[str, str], scenario: Path, tmp_path: Path, final_files: Callable[[Path], dict[str, bytes]]
-) -> None:
+    superlink: dict[str, str], scenario: Path, tmp_path: Path, final_files: Callable[[Path], dict[str, bytes]],
+    finished: Finished,
+) -> None:  # fmt: skip
     app = tmp_path / "app"  # what the bundle is made of; fedreid itself is installed
     app.mkdir()
     for name in ("clients", "server", "scenarios", "pyproject.toml", "README.md", "LICENSE"):
@@ -74,14 +76,10 @@ def test_flwr_run_gives_the_numbers_of_the_serial_engine(
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, app / name)
     out = tmp_path / "flower"
-    config = f'scenario="{scenario}" out="{out}" set="evaluation.local_only=false federation.rounds=2"'
+    config = f'scenario="{scenario}" out="{out}" set="{" ".join(SHORT)}"'
     done = subprocess.run(
         [str(BIN / "flwr"), "run", str(app), "test", "--stream", "--run-config", config],
         env=superlink, capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     assert (out / "report.html").exists(), done.stdout[-3000:] + done.stderr[-3000:]
-    serial = fedreid.run(
-        scenario, out=tmp_path / "serial", overrides=["evaluation.local_only=false", "federation.rounds=2"]
-    )
-    found, expected = final_files(out), final_files(serial.run_dir)
-    assert [name for name in expected if found.get(name) != expected[name]] == []
+    same(final_files(out), final_files(finished(*SHORT).run_dir))

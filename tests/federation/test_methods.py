@@ -13,63 +13,24 @@ import pytest
 import fedreid
 from clients.client import Client
 from fedreid.data.image_set import ImageSet
-from fedreid.progress import Progress
+from fedreid.reports import write_report
+from tests.federation.conftest import Finished
+from tests.federation.runs import METHODS, SHORT, same, stop
 
 Files = Callable[[Path], dict[str, bytes]]
-SHORT = ("federation.rounds=2", "evaluation.local_only=false")
-METHODS = {
-    "fedfr": ("method.name=fedfr", "method.hard_negatives.select=quantile", "method.hard_negatives.quantile=0.5"),
-    "fedfr_cosface": ("method.name=fedfr", "method.branch.loss=cosface", "method.hard_negatives.threshold=0.1"),
-    "fedfr_balanced": (
-        "method.name=fedfr", "method.hard_negatives.threshold=0.1", "loss.triplet=weighted", "sampling.identities=2",
-        "sampling.images=2", "augment.erasing=0.5", "loss.label_smoothing=0.1", "method.schedule=cosine",
-        "method.warmup=0.2",
-    ),
-    "fedprox": ("method.name=fedprox",),
-    "moon": ("method.name=moon",),
-    "fedper": ("method.name=fedper",),
-    "fedrep": ("method.name=fedrep",),
-    "fedbn": ("method.name=fedbn",),
-    "ditto": ("method.name=ditto",),
-    "fedpav_weights": ("method.name=fedpav", "method.fedpav.weights=cosine_distance"),
-    "fedpav_distillation": ("method.name=fedpav", "method.fedpav.distillation=true"),
-    "fedface": ("method.name=fedface",),
-    "local_only": ("method.name=local_only",),
-    "centralised": ("method.name=centralised",),
-}  # fmt: skip
 STRATEGIES = (
     "fedavgm", "fedadam", "fedyogi", "fedadagrad", "qfedavg", "fedmedian", "fedtrimmedavg", "krum", "multikrum",
     "bulyan",
 )  # fmt: skip
 
 
-class StopInRound(Progress):
-    """Presses Ctrl-C when the first client of a round is done."""
-
-    def __init__(self, number: int) -> None:
-        self.number, self.round = number, 0
-
-    def round_started(self, round: int, rounds: int, clients: object) -> None:
-        self.round = round
-
-    def client_done(self, client: int, images: int, loss: float) -> None:
-        if self.round == self.number:
-            raise KeyboardInterrupt
-
-
-def same(found: dict[str, bytes], expected: dict[str, bytes]) -> None:
-    assert found.keys() == expected.keys()
-    assert [name for name, content in found.items() if content != expected[name]] == []
-
-
 @pytest.mark.parametrize("method", METHODS)
 def test_a_stopped_run_of_every_method_ends_with_the_same_bits(
-    method: str, scenario: Path, tmp_path: Path, final_files: Files
+    method: str, scenario: Path, tmp_path: Path, final_files: Files, finished: Finished
 ) -> None:
     overrides = [*SHORT, *METHODS[method]]
-    whole = fedreid.run(scenario, out=tmp_path / "whole", overrides=overrides)
-    with pytest.raises(fedreid.Interrupted):
-        fedreid.run(scenario, out=tmp_path / "stopped", overrides=overrides, progress=StopInRound(2))
+    whole = finished(*overrides)
+    stop(scenario, tmp_path / "stopped", overrides)
     same(final_files(fedreid.resume(tmp_path / "stopped").run_dir), final_files(whole.run_dir))
     assert {"generic/tiny/mAP", "personalized/tiny/mAP"} <= whole.summary["final"].keys()
     assert whole.report.exists()
@@ -77,13 +38,11 @@ def test_a_stopped_run_of_every_method_ends_with_the_same_bits(
 
 @pytest.mark.parametrize("method", ["fedfr", "fedface", "ditto", "centralised"])
 def test_ray_gives_the_bits_of_the_serial_engine(
-    method: str, scenario: Path, tmp_path: Path, final_files: Files
+    method: str, scenario: Path, tmp_path: Path, final_files: Files, finished: Finished
 ) -> None:
     overrides = [*SHORT, *METHODS[method]]
-    serial = fedreid.run(scenario, out=tmp_path / "serial", overrides=overrides)
-    both = [*overrides, "runtime.workers=2"]
-    parallel = fedreid.run(scenario, out=tmp_path / "ray", engine="ray", overrides=both)
-    same(final_files(parallel.run_dir), final_files(serial.run_dir))
+    parallel = fedreid.run(scenario, out=tmp_path / "ray", engine="ray", overrides=overrides)
+    same(final_files(parallel.run_dir), final_files(finished(*overrides).run_dir))
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -93,16 +52,13 @@ def test_every_flower_strategy_works_with_fedfr_and_its_proxies(
     overrides = [*SHORT, *METHODS["fedfr"], f"federation.strategy={strategy}", "evaluation.open_set=never"]
     overrides += ["aggregation.trim=0.34"]  # of three clients, one at each end
     whole = fedreid.run(scenario, out=tmp_path / "whole", overrides=overrides)
-    with pytest.raises(fedreid.Interrupted):
-        fedreid.run(scenario, out=tmp_path / "stopped", overrides=overrides, progress=StopInRound(2))
+    stop(scenario, tmp_path / "stopped", overrides)
     same(final_files(fedreid.resume(tmp_path / "stopped").run_dir), final_files(whole.run_dir))
 
 
-def test_without_its_parts_fedfr_is_fedavg(scenario: Path, tmp_path: Path) -> None:
-    runs = [
-        fedreid.run(scenario, out=tmp_path / name, overrides=[*SHORT, *overrides])
-        for name, overrides in (("fedavg", ["method.name=fedavg"]), ("fedfr", ["method.name=fedfr", "method.parts=[]"]))
-    ]
+def test_without_its_parts_fedfr_is_fedavg(finished: Finished, scenario: Path, tmp_path: Path) -> None:
+    overrides = [*SHORT, "method.name=fedfr", "method.parts=[]"]
+    runs = [finished(*SHORT), fedreid.run(scenario, out=tmp_path / "fedfr", overrides=overrides)]
     first, second = ((run.run_dir / "metrics.csv").read_bytes() for run in runs)
     assert first == second
     first, second = ((run.run_dir / "model.safetensors").read_bytes() for run in runs)
@@ -120,8 +76,8 @@ def test_two_stage_personalization_gives_reference_rows(scenario: Path, tmp_path
     assert rows[rows.metric == "mAP"].groupby("reference").size().to_dict() == dict.fromkeys(set(rows.reference), 3)
 
 
-def test_the_branch_and_the_model_without_it_are_scored_after_the_last_round(scenario: Path, tmp_path: Path) -> None:
-    result = fedreid.run(scenario, out=tmp_path / "run", overrides=[*SHORT, *METHODS["fedfr"]])
+def test_the_branch_and_the_model_without_it_are_scored_after_the_last_round(finished: Finished) -> None:
+    result = finished(*SHORT, *METHODS["fedfr"])
     rows = result.metrics[(result.metrics.scope == "personalized") & (result.metrics["round"] == 2)]
     names = set(rows.metric)
     assert {"mAP", "local_model/mAP", "impostor_pairs", "local_model/impostor_pairs"} <= names
@@ -129,11 +85,21 @@ def test_the_branch_and_the_model_without_it_are_scored_after_the_last_round(sce
     assert len(kept) == 2 * 3, "each client in each round"
 
 
+def test_the_report_of_a_run_is_drawn(finished: Finished, tmp_path: Path, drawings: None) -> None:
+    """Those of the other methods: `make nightly`."""
+    run_dir = shutil.copytree(finished(*SHORT, *METHODS["fedfr"]).run_dir, tmp_path / "run")
+    shutil.rmtree(run_dir / "figures")
+    page = write_report(run_dir).read_text(encoding="utf-8")
+    pictures = [path.stem for path in (run_dir / "figures").iterdir() if path.read_bytes().startswith(b"\x89PNG")]
+    assert "generic-mAP" in pictures
+    assert page.count('<svg class="figure"') == len(pictures)
+
+
 def test_public_features_made_once_give_the_bits_of_every_client_making_its_own(
-    scenario: Path, tmp_path: Path, final_files: Files, monkeypatch: pytest.MonkeyPatch
+    scenario: Path, tmp_path: Path, final_files: Files, finished: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     overrides = [*SHORT, *METHODS["fedfr"]]
-    shared = fedreid.run(scenario, out=tmp_path / "shared", overrides=overrides)
+    shared = finished(*overrides)
     asked: list[int] = []
 
     def alone(self: Client) -> np.ndarray:

@@ -25,7 +25,8 @@ Files = Callable[[Path], dict[str, bytes]]
 BUDGETS = "pruning.budgets=[{clients=[1],macs=0.5},{clients=[2],macs=0.25}]"
 SOFT = (
     "federation.rounds=3", "evaluation.local_only=false", "evaluation.open_set=never", "runtime.keep_checkpoints=9",
-    "pruning.tiers=[1.0,0.5,0.25]", BUDGETS, "pruning.scores=progressive", "pruning.criterion=l2", "method.learning_rate=0.1",
+    "pruning.tiers=[1.0,0.5,0.25]", BUDGETS, "pruning.scores=progressive", "pruning.criterion=l2",
+    "method.learning_rate=0.1",
 )  # fmt: skip
 ALL = (*SOFT, "adaptation.methods=['fine_tune']", "evaluation.local_only=true")
 

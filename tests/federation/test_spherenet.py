@@ -9,17 +9,17 @@ import pytest
 from safetensors.torch import load_file
 
 import fedreid
-from tests.federation.test_methods import METHODS, SHORT, StopInRound, same
+from tests.federation.conftest import Finished
+from tests.federation.runs import METHODS, SHORT, same, stop
 
 Files = Callable[[Path], dict[str, bytes]]
 SPHERENET = (*SHORT, "model.backbone=spherenet20", "data.image_size=[32, 32]", "pretrain.learning_rate=0.01")
 
 
 @pytest.fixture(scope="module")
-def whole(scenario: Path, tmp_path_factory: pytest.TempPathFactory) -> fedreid.RunResult:
+def whole(finished: Finished) -> fedreid.RunResult:
     """An uninterrupted run of FedFR with all of its parts."""
-    overrides = [*SPHERENET, *METHODS["fedfr"]]
-    return fedreid.run(scenario, out=tmp_path_factory.mktemp("spherenet") / "whole", overrides=overrides)
+    return finished(*SPHERENET, *METHODS["fedfr"])
 
 
 def test_fedfr_trains_and_scores_it(whole: fedreid.RunResult) -> None:
@@ -42,9 +42,7 @@ def test_the_run_says_what_has_no_effect_and_that_there_is_no_batchnorm(whole: f
 def test_a_stopped_run_ends_with_the_same_bits(
     whole: fedreid.RunResult, scenario: Path, tmp_path: Path, final_files: Files
 ) -> None:
-    overrides = [*SPHERENET, *METHODS["fedfr"]]
-    with pytest.raises(fedreid.Interrupted):
-        fedreid.run(scenario, out=tmp_path / "stopped", overrides=overrides, progress=StopInRound(2))
+    stop(scenario, tmp_path / "stopped", [*SPHERENET, *METHODS["fedfr"]])
     same(final_files(fedreid.resume(tmp_path / "stopped").run_dir), final_files(whole.run_dir))
 
 

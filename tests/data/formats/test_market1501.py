@@ -20,8 +20,9 @@ GALLERY = ["0012_c4s1_000801_02.jpg", "0012_c1s1_000776_01.jpg"]
 SUBSET = os.environ.get("FEDREID_DATA", "")
 
 
-def published(root: Path, *, one_less: str = "") -> Path:
-    """As many files as Market-1501 has, as the paper counts them; `one_less` names a part that lacks an image."""
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As many files as Market-1501 has, as the paper counts them."""
 
     def names(identities: range, images: int, camera: int) -> list[str]:
         people = [identities[number % len(identities)] for number in range(images)]
@@ -30,10 +31,7 @@ def published(root: Path, *, one_less: str = "") -> Path:
     train, query = names(range(1, 752), 12_936, 1), names(range(752, 1502), 3_368, 2)
     gallery = names(range(752, 1502), 13_115, 3) + names(range(0, 1), 2_798, 4)
     junk = [f"-1_c1s1_{number:06d}_00.jpg" for number in range(3_819)]
-    parts = {"train": train, "query": query, "gallery": gallery + junk}
-    if one_less:
-        parts[one_less] = parts[one_less][1:]
-    return market(root, **parts)
+    return market(tmp_path_factory.mktemp("published"), train, query, gallery + junk)
 
 
 def test_identity_camera_and_split_are_read_from_the_names(tmp_path: Path) -> None:
@@ -76,23 +74,38 @@ def test_the_vendors_folders_around_it_are_found(tmp_path: Path, around: str) ->
     assert all((table.root / path).is_file() for path in table.frame["path"])
 
 
-def test_the_whole_dataset_is_accepted(tmp_path: Path) -> None:
-    table = read_market1501("m", published(tmp_path))
+def test_the_whole_dataset_is_accepted(published: Path) -> None:
+    table = read_market1501("m", published)
     assert table.frame["split"].value_counts().to_dict() == {"gallery": 15_913, "train": 12_936, "query": 3_368}
     assert table.notes == ("3,819 junk images (-1) dropped", "2,798 distractors (0000) kept in the gallery")
 
 
 @pytest.mark.parametrize(
-    ("part", "said"),
+    ("image", "said"),
     [
-        ("train", r"expected 12,936 training images of 751 identities, found 12,935 of 751 in .*bounding_box_train\."),
-        ("query", r"expected 3,368 query images of 750 identities, found 3,367 of 750 in .*query\."),
-        ("gallery", r"expected 15,913 gallery images of 750 identities, found 15,912 of 750 in .*bounding_box_test\."),
+        (
+            "bounding_box_train/0001_c1s1_000000_00.jpg",
+            r"expected 12,936 training images of 751 identities, found 12,935 of 751 in .*bounding_box_train\.",
+        ),
+        (
+            "query/0752_c2s1_000000_00.jpg",
+            r"expected 3,368 query images of 750 identities, found 3,367 of 750 in .*query\.",
+        ),
+        (
+            "bounding_box_test/0752_c3s1_000000_00.jpg",
+            r"expected 15,913 gallery images of 750 identities, found 15,912 of 750 in .*bounding_box_test\.",
+        ),
     ],
 )
-def test_one_missing_image_is_refused_with_both_counts_and_the_remedy(tmp_path: Path, part: str, said: str) -> None:
-    with pytest.raises(UserError) as found:
-        read_market1501("m", published(tmp_path, one_less=part))
+def test_one_missing_image_is_refused_with_both_counts_and_the_remedy(
+    published: Path, tmp_path: Path, image: str, said: str
+) -> None:
+    (published / image).rename(tmp_path / "missing")
+    try:
+        with pytest.raises(UserError) as found:
+            read_market1501("m", published)
+    finally:
+        (tmp_path / "missing").rename(published / image)
     first, second = str(found.value).splitlines()
     assert re.fullmatch(f"m: {said}", first)
     assert second == "  For a subset, set data.sources.m.verify_counts = false."

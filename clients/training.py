@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from clients.client import TRAINING, Client
 from fedreid.data.image_set import Images
 from fedreid.models.flat import FlatTensors
-from fedreid.pruning.schedules.recovery import bounded
+from fedreid.pruning.schedules.recovery import bounding
 from fedreid.scenario import Scenario
 from fedreid.scenario.method_schema import MethodSettings
 from fedreid.training import Objective, TrainingStats, batch_maker, step_decay, train_epochs
@@ -76,7 +76,7 @@ def _recovering(model: nn.Module) -> Iterator[None]:
         if isinstance(module, nn.Conv2d):
             is_zero = (module.weight.detach().flatten(1) == 0).all(dim=1)
             if is_zero.any() and not is_zero.all():
-                handles.append(module.weight.register_hook(bounded(is_zero.nonzero().flatten().tolist())))
+                handles.append(module.weight.register_hook(bounding(is_zero.nonzero().flatten().tolist())))
     try:
         yield
     finally:

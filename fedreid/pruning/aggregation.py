@@ -12,25 +12,27 @@ HeteroFL (Diao, Ding and Tarokh, ICLR 2021), FjORD (Horvath et al., NeurIPS 2021
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from fedreid.models.flat import FlatArrays
 from fedreid.models.running_mean import RunningMean
 from fedreid.models.sharing import STATISTICS
+from fedreid.pruning.frames import Coverage, Piece, common_frame, coverage_of, is_whole, place_all, with_more, within
 from fedreid.pruning.maps import TensorMap
-from fedreid.pruning.places import WHOLE, Scratch, add_at, is_within, slice_shape
+from fedreid.pruning.places import WHOLE, Scratch, slice_shape
+from fedreid.pruning.slicing import scatter, scatter_add
 
 # Tiers whose sums are kept apart until the end: where each client has a map of its own, memory mustn't grow with them.
 MOST_SUMS = 8
+SQUARES = "squares"  # of all running means, one after the other
 
 
 class CoverageMean:
     """Folds slices in as they come, in float64: one sum for each tier, put in its places at the end.
 
     Clients of one tier have the same places, so they are added up as slices, which costs what FedAvg's sum costs.
+    Of nested tiers the largest one's slice is all that the others are added to, and that is divided and written.
 
     Args:
         previous: the full network's arrays, by name; what no slice has stays as it is here.
@@ -79,17 +81,25 @@ class CoverageMean:
             parts.insert(0, ({}, self._closed.sums, 0.0))
         result, means, scratch = _copy(self.previous), dict[str, np.ndarray](), Scratch(self.previous)
         for name, target in result.items():
-            pieces = [(tensors.get(name, WHOLE), sums[name], total) for tensors, sums, total in parts]
-            weights = _weights(target.shape) if self._closed is None else self._closed.weights[name]
-            for indices, _, total in pieces:
-                weights = weights + total * is_within(target.shape, *indices)
-            value = _place(pieces, scratch.like(target))
-            is_covered = weights > 0
-            self.coverage[name] = Coverage(is_covered, float(weights.min()))
-            np.divide(value, weights if is_covered.all() else np.where(is_covered, weights, 1.0), out=value)
-            if self.pools_statistics:
+            pieces = [Piece(tensors.get(name, WHOLE), sums[name], total) for tensors, sums, total in parts]
+            frame = common_frame(pieces)
+            pieces = [Piece(within(frame, piece.indices), piece.sums, piece.total) for piece in pieces]
+            weights = self._weights(name, slice_shape(target.shape, frame), pieces)
+            coverage = self.coverage[name] = coverage_of(target.shape, frame, weights)
+            value = place_all(pieces, target, scratch)
+            # Where nobody has anything, 0 / 1 is computed and not written.
+            weights = weights if coverage.fills_frame else np.where(coverage.inside, weights, 1.0)
+            out = target if is_whole(frame) and coverage.fills_frame else np.empty_like(value, target.dtype)
+            if self.pools_statistics and name.endswith(STATISTICS):
+                value /= weights
                 _subtract_square(name, value, means)
-            np.copyto(target, value, where=True if is_covered.all() else is_covered, casting="same_kind")
+                np.copyto(out, value, casting="same_kind")
+            else:
+                np.divide(value, weights, out=out, casting="same_kind")
+            if not is_whole(frame):
+                scatter(target, out, *frame, key=name)
+            elif out is not target:
+                np.copyto(target, out, where=coverage.inside)
         return result
 
     def _check(self, arrays: Mapping[str, np.ndarray], tier: str) -> None:
@@ -102,11 +112,18 @@ class CoverageMean:
             if array.shape != shape:
                 raise ValueError(f"tier {tier}, array {name}: expected a slice of shape {shape}, found {array.shape}")
 
+    def _weights(self, name: str, shape: tuple[int, ...], pieces: Sequence[Piece]) -> np.ndarray:
+        """Sums of clients' weights in an array's frame, in a shape that spreads to the frame's."""
+        weights = np.zeros(()) if self._closed is None else self._closed.weights[name]
+        for piece in pieces:
+            weights = with_more(weights, piece.total, shape, piece.indices)
+        return weights
+
     def _sums(self, tier: str) -> Mapping[str, np.ndarray]:
         """An open tier's sums; what they say of its statistics is noted."""
         slices = self._open[tier]
         sums = slices.sums()
-        self.tier_statistics[tier] = slices.statistics(self.previous) if self.pools_statistics else {}
+        self.tier_statistics[tier] = slices.statistics(sums, self.previous) if self.pools_statistics else {}
         return sums
 
     def _close(self, tier: str) -> None:
@@ -116,36 +133,18 @@ class CoverageMean:
         del self._open[tier]
 
 
-@dataclass(frozen=True)
-class Coverage:
-    """Where one array was averaged.
-
-    Attributes:
-        is_covered: booleans, in a shape that spreads to the array's.
-        least_weight: the smallest sum of clients' weights; 0 where a place was left as it was.
-    """
-
-    is_covered: np.ndarray
-    least_weight: float
-
-    @property
-    def share(self) -> float:
-        """Of the array's values."""
-        return float(self.is_covered.mean())
-
-
 class _Placed:
     """Sums and weights of the full network."""
 
     def __init__(self, like: Mapping[str, np.ndarray]) -> None:
         self.sums = {name: np.zeros(array.shape) for name, array in like.items()}
-        self.weights = {name: _weights(array.shape) for name, array in like.items()}
+        self.weights = dict.fromkeys(like, np.zeros(()))
 
     def add(self, sums: Mapping[str, np.ndarray], total: float, tensors: TensorMap) -> None:
         for name, values in sums.items():
             indices = tensors.get(name, WHOLE)
-            add_at(self.sums[name], values, *indices)
-            self.weights[name] = self.weights[name] + total * is_within(self.sums[name].shape, *indices)
+            scatter_add(self.sums[name], values, *indices)
+            self.weights[name] = with_more(self.weights[name], total, self.sums[name].shape, indices)
 
 
 class _Slices:
@@ -162,26 +161,23 @@ class _Slices:
         self.mean.add(arrays, weight)
         if not pools_statistics:
             return
-        squares = {
-            name: np.square(arrays[_mean_of(name)], dtype=np.float64) for name in arrays if name.endswith(STATISTICS[1])
-        }
-        if squares:
-            self.squares.add(squares, weight)
+        means = [arrays[_mean_of(name)] for name in _variances(arrays)]
+        if means:
+            self.squares.add({SQUARES: np.square(np.concatenate(means), dtype=np.float64)}, weight)
 
     def sums(self) -> Mapping[str, np.ndarray]:
         """Of variances, the sum of second moments where they are pooled."""
         found = self.mean.sums()
-        for name, values in self._squares().items():
-            found[name][...] += values
+        if self.squares.total:
+            variances = [found[name] for name in _variances(found)]
+            ends = np.cumsum([len(values) for values in variances])
+            for values, squares in zip(variances, np.split(self.squares.sums()[SQUARES], ends[:-1]), strict=True):
+                values += squares
         self.squares = RunningMean()
         return found
 
-    def _squares(self) -> Mapping[str, np.ndarray]:
-        return self.squares.sums() if self.squares.total else {}
-
-    def statistics(self, like: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The tier's pooled running statistics, after `sums`."""
-        sums = self.mean.sums()
+    def statistics(self, sums: Mapping[str, np.ndarray], like: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The tier's pooled running statistics, of its `sums`."""
         found = {name: sums[name] / self.total for name in sums if name.endswith(STATISTICS)}
         means: dict[str, np.ndarray] = {}
         for name, value in found.items():
@@ -200,6 +196,10 @@ def pooled(means: np.ndarray, variances: np.ndarray, weights: np.ndarray) -> tup
     return mean, np.average(variances + means**2, axis=0, weights=weights) - mean**2
 
 
+def _variances(arrays: Mapping[str, np.ndarray]) -> list[str]:
+    return [name for name in arrays if name.endswith(STATISTICS[1])]
+
+
 def _mean_of(variance: str) -> str:
     return variance.removesuffix(STATISTICS[1]) + STATISTICS[0]
 
@@ -213,30 +213,7 @@ def _subtract_square(name: str, value: np.ndarray, means: dict[str, np.ndarray])
         np.maximum(value, 0, out=value)  # rounding must not make one negative
 
 
-def _weights(shape: tuple[int, ...]) -> np.ndarray:
-    """Zeros in a shape that spreads to the array's: one value stands for all while all clients have all of it."""
-    return np.zeros((1,) * len(shape))
-
-
 def _copy(arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
     if isinstance(arrays, FlatArrays):
         return FlatArrays(arrays.layout, arrays.block.copy())
     return {name: array.copy() for name, array in arrays.items()}
-
-
-def _place(pieces: Sequence[tuple[Any, np.ndarray, float]], scratch: np.ndarray) -> np.ndarray:
-    """The sum of slices, each in its places, as one array: in the first one's memory if that is whole, else in scratch.
-
-    Args:
-        pieces: (rows and columns, values, weight).
-        scratch: of the whole array's shape; its content is lost.
-    """
-    indices, value, _ = pieces[0]
-    if indices[0] is None and indices[1] is None:
-        pieces = pieces[1:]
-    else:
-        value = scratch
-        value.fill(0)
-    for indices, values, _ in pieces:
-        add_at(value, values, *indices)
-    return value

@@ -45,30 +45,15 @@ def slice_arrays(arrays: Mapping[str, np.ndarray], tensors: TensorMap, layout: L
     block = FlatArrays(layout, np.zeros(layout.size, next(iter(arrays.values())).dtype))
     for name, target in block.items():
         source, axes = arrays[name], memory_axes(target)
-        source = source.transpose(axes)
-        for dimension, ids in enumerate(tensors.get(name, WHOLE)):
-            if ids is not None:
-                source = source.take(ids, axis=axes.index(dimension))
-        target.transpose(axes)[...] = source
+        source, target = source.transpose(axes), target.transpose(axes)
+        cuts = [(ids, axes.index(axis)) for axis, ids in enumerate(tensors.get(name, WHOLE)) if ids is not None]
+        for ids, axis in cuts[:-1]:
+            source = source.take(ids, axis)
+        if cuts:
+            source.take(*cuts[-1], out=target, mode="clip")  # another mode would fill a copy first
+        else:
+            target[...] = source
     return block
-
-
-def add_at(target: np.ndarray, values: np.ndarray, rows: Indices, columns: Indices) -> None:
-    """target[rows, columns] += values, in place.
-
-    Columns are spread out with zeros between them, so that whole rows are added: four times as quick as an index for
-    each value, if both lie alike in memory.
-    """
-    axes = memory_axes(target)
-    target, values = target.transpose(axes), values.transpose(axes)
-    if columns is not None:
-        axis = axes.index(1)
-        source = np.full(target.shape[axis], len(columns))
-        source[columns] = np.arange(len(columns))
-        shape = list(values.shape)
-        shape[axis] = 1
-        values = np.concatenate([values, np.zeros(shape)], axis).take(source, axis)
-    target[(slice(None),) * axes.index(0) + (slice(None) if rows is None else rows,) if axes else ...] += values
 
 
 def memory_axes(array: np.ndarray) -> list[int]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from fedreid.pruning.maps import Indices, TensorMap
+from fedreid.pruning.places import memory_axes
 
 Values = TypeVar("Values", Tensor, np.ndarray)
 
@@ -76,7 +77,18 @@ def scatter(full: Values, small: Values, rows: Indices, columns: Indices, *, key
             shape[dimension] = len(ids)
     if tuple(shape) != tuple(small.shape):
         raise ValueError(f"{key}: expected a slice of shape {tuple(shape)}, found {tuple(small.shape)}")
-    full[places(rows, columns)] = small  # type: ignore[assignment]
+    if isinstance(full, np.ndarray) and columns is not None:
+        _scatter_array(full, np.asarray(small), rows, columns)
+    else:
+        full[places(rows, columns)] = small  # type: ignore[assignment]
+
+
+def scatter_add(full: np.ndarray, small: np.ndarray, rows: Indices, columns: Indices) -> None:
+    """Add a slice to what is where it was cut out, in place. The shapes are taken to fit."""
+    if columns is None:
+        full[places(rows, None)] += small
+    else:
+        _scatter_array(full, small, rows, columns, adds=True)
 
 
 def places(rows: Indices, columns: Indices) -> Any:
@@ -101,6 +113,28 @@ def _sliced_array(values: np.ndarray, rows: Indices, columns: Indices) -> np.nda
     result = values if rows is None else values.take(rows, axis=0)
     result = result if columns is None else result.take(columns, axis=1)
     return result.copy() if result is values else result
+
+
+def _scatter_array(
+    full: np.ndarray, small: np.ndarray, rows: Indices, columns: np.ndarray, *, adds: bool = False
+) -> None:
+    """Whole rows are taken out, torch writes or adds to them, and they are put back: a tenth of the time of `np.ix_`.
+
+    Quick if both lie alike in memory: channels last, or not.
+    """
+    axes = memory_axes(full)
+    full, small = full.transpose(axes), small.transpose(axes)
+    at = (slice(None),) * axes.index(0) + (slice(None) if rows is None else rows,)
+    # Torch would write to read-only memory too: it gets a copy then, and numpy refuses to put it back.
+    part = np.require(full if rows is None else full[at], requirements=("C", "W"))
+    values = torch.from_numpy(np.require(small, full.dtype, ("C", "W")))
+    index = torch.from_numpy(np.require(columns, np.int64, ("C", "W"))).reshape(
+        [-1 if axis == 1 else 1 for axis in axes]
+    )
+    write = torch.Tensor.scatter_add_ if adds else torch.Tensor.scatter_
+    write(torch.from_numpy(part), axes.index(1), index.expand(values.shape), values)
+    if part is not full:
+        full[at] = part
 
 
 def _copy(values: Values) -> Values:

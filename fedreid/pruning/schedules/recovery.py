@@ -36,7 +36,7 @@ def held_back(
         for layer in group.producers if indices else ():
             weight = model.get_submodule(layer).weight
             assert isinstance(weight, Tensor)
-            handles.append(weight.register_hook(_without(indices) if frozen else bounded(indices)))
+            handles.append(weight.register_hook(_without(indices) if frozen else bounding(indices)))
     try:
         yield
     finally:
@@ -53,7 +53,7 @@ def _without(indices: Sequence[int]) -> Change:
     return mask
 
 
-def bounded(indices: Sequence[int]) -> Change:
+def bounding(indices: Sequence[int]) -> Change:
     """A gradient in which no filter of these is longer than the others are on average."""
 
     def bound(gradient: Tensor) -> Tensor:

@@ -35,6 +35,7 @@ def content_of(scenario: Scenario) -> dict[str, Any]:
     values["data.sources"] = list(scenario.data.sources)  # their order is the order of the clients
     values["model.weights"] = _digest(scenario.model.weights)
     values["partition.lists"] = _digest(scenario.partition.lists)
+    values["system.trace"] = _digest(scenario.system.trace)
     if scenario.pruning.is_on:
         values["pruning.map_files"] = [_digest(path) for path in scenario.pruning.map_files]
         values["pruning.budgets"] = [
@@ -93,7 +94,7 @@ def same_images(one: Scenario, other: Scenario) -> bool:
 def files_of(scenario: Scenario) -> list[Path]:
     """The files that a scenario names beside its datasets."""
     settings = scenario.pruning
-    named = [scenario.model.weights, scenario.partition.lists, *settings.map_files]
+    named = [scenario.model.weights, scenario.partition.lists, scenario.system.trace, *settings.map_files]
     named += [budget.latency_table for budget in settings.budgets]
     return [_expanded(path) for path in named if path]
 

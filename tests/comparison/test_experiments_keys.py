@@ -108,6 +108,13 @@ def test_files_count_by_what_is_in_them(base: Path, tmp_path: Path) -> None:
     (lists / "client-000.csv").write_text("b")
     os.utime(lists / "client-000.csv", ns=(1, 1))
     assert run_key(scenario(base, *by_lists)) != key
+    trace = tmp_path / "trace.csv"
+    trace.write_text("a")
+    key = run_key(scenario(base, f"system.trace={trace}"))
+    trace.rename(tmp_path / "moved.csv")
+    assert run_key(scenario(base, f"system.trace={tmp_path / 'moved.csv'}")) == key
+    trace.write_text("other")
+    assert run_key(scenario(base, f"system.trace={trace}")) != key
     assert run_key(scenario(base, "model.weights=/nowhere")) != run_key(scenario(base)), "the run will say so"
 
 

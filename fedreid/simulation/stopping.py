@@ -24,13 +24,18 @@ def ended_by_signals() -> Iterator[None]:
         return
     before: dict[int, Any] = {}
     for name in SIGNALS:
-        if (number := getattr(signal, name, None)) is not None and signal.getsignal(number) == signal.SIG_DFL:
+        if (number := getattr(signal, name, None)) is not None and _may_be_taken(signal.getsignal(number)):
             before[number] = signal.signal(number, interrupt)
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _may_be_taken(handler: Any) -> bool:
+    """Nobody's, or the one that Ray leaves behind in a process that has used it; a program's own one stays."""
+    return handler == signal.SIG_DFL or str(getattr(handler, "__module__", "")).partition(".")[0] == "ray"
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from fedreid.simulation import child_run, many_runs, room
 from fedreid.simulation.many_runs import Crew
 from fedreid.simulation.run_events import Failure, RunsView
 from fedreid.simulation.runs_view import RunsLines
+from fedreid.simulation.stopping import ended_by_signals
 from fedreid.simulation.watched_run import WatchedRun
 
 BASE = """
@@ -155,6 +156,7 @@ def pressing(crew: Crew, view: PressesCtrlC, monkeypatch: pytest.MonkeyPatch) ->
 def test_stopped_runs_save_their_state_and_go_on(
     press: Callable[[], object], steps: MakeSteps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    before = signal.getsignal(signal.SIGTERM)
     view = PressesCtrlC(tmp_path, 1, press)
     crew = crew_of(steps("hangs", "fails"), tmp_path, at_once=1, view=view)
     pressing(crew, view, monkeypatch)
@@ -167,7 +169,7 @@ def test_stopped_runs_save_their_state_and_go_on(
     again.work()
     assert status_of(first.folder) == "finished"
     assert (tmp_path / "logs" / f"{first.folder.name}.log").read_text() == "run hangs\nresume hangs\n"
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_a_job_in_the_background_whose_shell_ignores_ctrl_c_can_still_be_stopped(
@@ -333,3 +335,20 @@ def test_lines_for_where_there_is_no_terminal(steps: MakeSteps, tmp_path: Path) 
 
 def test_one_run_needs_no_look_at_the_machine(steps: MakeSteps) -> None:
     assert many_runs.room_for(steps("A")) == 1
+
+
+@pytest.mark.parametrize("module", ["ray._private.worker", "raytracer"])
+def test_rays_handler_is_replaced_and_a_programs_own_one_is_not(module: str) -> None:
+    """A process that has used Ray would end at SIGTERM, with its runs left behind."""
+
+    def handler(number: int, frame: object) -> None:
+        raise AssertionError("not called")
+
+    handler.__module__ = module
+    before = signal.signal(signal.SIGHUP, handler)
+    try:
+        with ended_by_signals():
+            assert (signal.getsignal(signal.SIGHUP) is handler) == (module == "raytracer")
+        assert signal.getsignal(signal.SIGHUP) is handler
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
@@ -112,14 +112,16 @@ def _table(rows: pd.DataFrame, variants: Sequence[str]) -> list[str]:
         of_variant = rows[rows.variant == variant]
         cells = [TITLES[variant]]
         for name in columns:
-            saved = 1 - of_variant[name].mean() / whole[name].mean() if name in costs else 0.0
-            ending = f" (−{saved:.0%})" if saved >= 0.005 else ""
-            cells.append(_spread(of_variant[name].dropna().tolist(), (lambda v: f"{v:.1f}")) + ending)
+            if name in costs:
+                saved = 1 - of_variant[name].mean() / whole[name].mean()
+                cells.append(f"{of_variant[name].mean():.1f}" + (f" (−{saved:.0%})" if saved >= 0.005 else ""))
+            else:
+                cells.append(_spread(of_variant[name].dropna().tolist()))
         lines.append(cells)
     return table(["", *columns], lines)
 
 
-def _spread(values: Sequence[float], form: Callable[[float], str]) -> str:
+def _spread(values: Sequence[float]) -> str:
     if not values:
         return "–"
-    return form(fmean(values)) if len(values) < 2 else f"{form(fmean(values))} ± {form(stdev(values))}"
+    return f"{fmean(values):.1f}" if len(values) < 2 else f"{fmean(values):.1f} ± {stdev(values):.1f}"

@@ -3,7 +3,7 @@
 Run with: FEDREID_DATA=/path/to/datasets python -m tests.benchmarks.tiers_evidence WORK_FOLDER [--results DIR]
 
 Two runs at a time, one thread each; finished ones are kept, interrupted ones are resumed, so the same command goes on
-where it stopped. Takes about an hour on 2 cores. For a look at the machinery:
+where it stopped. Takes about half an hour on 2 cores. For a look at the machinery:
 --scenario scenarios/twins/pruned-market1501.toml --seeds 1 --results DIR
 """
 

@@ -8,7 +8,6 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,8 +21,7 @@ from fedreid.data.workers import in_parallel, usable_cores
 from fedreid.errors import UserError
 
 IMAGES, ENTRY, BAD = "images.npy", "entry.json", "bad"
-CHUNK = 3 << 20  # bytes of pixels decoded at once, which a core's own cache about holds
-FLUSHED = 32  # chunks, 100 MB, after which what is decoded begins to be flushed to the disk
+CHUNK = 12 << 20  # bytes of pixels that are decoded, then written at once
 SMALL = 1500  # up to so many images are decoded in this process: starting others takes longer
 
 Progress = Callable[[int, int], None]  # done, total
@@ -87,18 +85,14 @@ def build_entry(
         file = draft / IMAGES
         chunks = _chunks(paths, image_size, file, landmarks)
         parts: dict[int, Decoded] = {}
-        with ThreadPoolExecutor(1) as flusher:
-            flushing = flusher.submit(flush, file)
-            done = 0
-            for part in in_parallel(_decode_chunk, chunks, _processes(workers, len(paths))):
-                if part.bad and not skip_bad_images:
-                    refuse(paths, part.bad)
-                parts[part.first] = part
-                done += len(part.digests)
-                if on_progress:
-                    on_progress(done, len(paths))
-                if len(parts) % FLUSHED == 0 and flushing.done():  # while others decode, so that little is left
-                    flushing = flusher.submit(flush, file)
+        done = 0
+        for part in in_parallel(_decode_chunk, chunks, _processes(workers, len(paths))):
+            if part.bad and not skip_bad_images:
+                refuse(paths, part.bad)
+            parts[part.first] = part
+            done += len(part.digests)
+            if on_progress:
+                on_progress(done, len(paths))
         ordered = [parts[first] for first in sorted(parts)]
         bad = [found for part in ordered for found in part.bad]
         if bad:
@@ -186,6 +180,9 @@ def _decode_chunk(chunk: Chunk) -> Decoded:
     with Path(chunk.file).open("r+b") as stream:
         stream.seek(chunk.offset)
         stream.write(images.data)
+        stream.flush()
+        if hasattr(os, "posix_fadvise"):  # starts writing to the disk, and doesn't wait: little is left for the end
+            os.posix_fadvise(stream.fileno(), chunk.offset, images.nbytes, os.POSIX_FADV_DONTNEED)
     return Decoded(chunk.first, tuple(digests), tuple(facts), tuple(bad))
 
 

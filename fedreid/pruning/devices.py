@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from fedreid.errors import UserError
+from fedreid.catalogue import entry_named, read_catalogue
 from fedreid.pruning.costs import BYTES, Costs
 
 CATALOGUE = Path(__file__).with_name("devices.toml")
@@ -52,7 +50,7 @@ class Device:
 @cache
 def catalogue() -> Mapping[str, Device]:
     """All devices, by name."""
-    return {name: Device(**entry) for name, entry in tomllib.loads(CATALOGUE.read_text(encoding="utf-8")).items()}
+    return read_catalogue(CATALOGUE, Device)
 
 
 def device_named(name: str, key: str = "pruning.budgets") -> Device:
@@ -64,9 +62,4 @@ def device_named(name: str, key: str = "pruning.budgets") -> Device:
     Raises:
         UserError: there is none of this name.
     """
-    known = catalogue()
-    if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
-        raise UserError(f"{key}: device = {name!r} is not in the catalogue: {', '.join(known)}.{hint}")
-    return known[name]
+    return entry_named(catalogue(), name, key=key, kind="device")

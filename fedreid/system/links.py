@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from fedreid.errors import UserError
+from fedreid.catalogue import entry_named, read_catalogue
 
 CATALOGUE = Path(__file__).with_name("links.toml")
 BITS = 8  # of a byte
@@ -46,7 +44,7 @@ class Link:
 @cache
 def links() -> Mapping[str, Link]:
     """All links of the catalogue, by name."""
-    return {name: Link(**entry) for name, entry in tomllib.loads(CATALOGUE.read_text(encoding="utf-8")).items()}
+    return read_catalogue(CATALOGUE, Link)
 
 
 def link_named(name: str) -> Link:
@@ -55,9 +53,4 @@ def link_named(name: str) -> Link:
     Raises:
         UserError: there is none of this name.
     """
-    known = links()
-    if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
-        raise UserError(f"system.profiles: link = {name!r} is not in the catalogue: {', '.join(known)}.{hint}")
-    return known[name]
+    return entry_named(links(), name, key="system.profiles", kind="link")

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,6 +59,35 @@ def stop(scenario: Path, out: Path, overrides: Sequence[str] = (), *, number: in
         fedreid.run(scenario, out=out, overrides=overrides, engine=engine, progress=StopInRound(number))
     finished = sorted(path.name for path in (out / "checkpoints").glob("round-*"))
     assert finished[-1:] == [f"round-{number - 1:04d}"]
+
+
+SLOW_RUN = """
+import sys, time
+import fedreid
+from fedreid.progress import Progress
+class Slow(Progress):
+    def round_started(self, round, rounds, clients):
+        if round == 2:
+            print("round 2", flush=True)
+    def client_done(self, client, images, loss):
+        time.sleep(0.2)
+fedreid.run(sys.argv[1], out=sys.argv[2], engine=sys.argv[3], overrides=sys.argv[4:], progress=Slow())
+"""
+
+
+def kill_in_round_2(scenario: Path, out: Path, overrides: Sequence[str] = (), *, engine: str) -> None:
+    """Start a run into `out`, which kill -9 ends, with all its processes, in the middle of round 2."""
+    command = [sys.executable, "-c", SLOW_RUN, str(scenario), str(out), engine, *overrides]
+    errors = out.with_suffix(".stderr")
+    with (
+        errors.open("w") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True) as process,
+    ):
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "round 2", errors.read_text()[-3000:]
+        time.sleep(0.3)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert not (out / "checkpoints" / "round-0002").exists(), "it was killed within the round"
 
 
 def same(found: dict[str, bytes], expected: dict[str, bytes]) -> None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +13,7 @@ from flwr.app import Message
 import fedreid
 from fedreid.errors import ClientError
 from tests.federation.conftest import Finished, Lender
-from tests.federation.runs import SHORT, same, stop
+from tests.federation.runs import SHORT, kill_in_round_2, same, stop
 
 Files = Callable[[Path], dict[str, bytes]]
 
@@ -52,32 +49,12 @@ def test_ctrl_c_in_round_2_saves_and_the_resumed_run_ends_with_the_same_bits(
     same(final_files(fedreid.resume(tmp_path / "stopped").run_dir), whole)
 
 
-SLOW_RUN = """
-import sys, time
-import fedreid
-from fedreid.progress import Progress
-class Slow(Progress):
-    def round_started(self, round, rounds, clients):
-        if round == 2:
-            print("round 2", flush=True)
-    def client_done(self, client, images, loss):
-        time.sleep(0.2)
-fedreid.run(sys.argv[1], out=sys.argv[2], engine=sys.argv[3], progress=Slow())
-"""
-
-
 @pytest.mark.parametrize("engine", ["serial", "ray"])
 def test_kill_9_in_round_2_and_resume_gives_the_same_bits(
     engine: str, scenario: Path, tmp_path: Path, final_files: Files, whole: dict[str, bytes]
 ) -> None:
     out = tmp_path / "killed"
-    command = [sys.executable, "-c", SLOW_RUN, str(scenario), str(out), engine]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().strip() == "round 2"
-        time.sleep(0.3)
-        os.killpg(process.pid, signal.SIGKILL)
-    assert not (out / "checkpoints" / "round-0002").exists(), "it was killed within the round"
+    kill_in_round_2(scenario, out, engine=engine)
     # Half-written leftovers must not matter.
     (out / "checkpoints" / ".round-0002.1.tmp").mkdir()
     with (out / "metrics.csv").open("a") as file:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -65,21 +65,27 @@ def superlink(tmp_path: Path) -> Iterator[dict[str, str]]:
             daemon.wait(20)
 
 
-def test_flwr_run_gives_the_numbers_of_the_serial_engine(
-    superlink: dict[str, str], scenario: Path, tmp_path: Path, final_files: Callable[[Path], dict[str, bytes]],
-    finished: Finished,
-) -> None:  # fmt: skip
-    app = tmp_path / "app"  # what the bundle is made of; fedreid itself is installed
+def run_on_flower(
+    superlink: dict[str, str], scenario: Path, out: Path, overrides: Sequence[str], app: Path, timeout: float = 240
+) -> None:
+    """A run as `flwr run` makes it; `app`: an empty place for what the bundle is made of, fedreid being installed."""
     app.mkdir()
     for name in ("clients", "server", "scenarios", "pyproject.toml", "README.md", "LICENSE"):
         source = ROOT / name
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, app / name)
-    out = tmp_path / "flower"
-    config = f'scenario="{scenario}" out="{out}" set="{" ".join(SHORT)}"'
+    config = f'scenario="{scenario}" out="{out}" set="{" ".join(overrides)}"'
     done = subprocess.run(
         [str(BIN / "flwr"), "run", str(app), "test", "--stream", "--run-config", config],
-        env=superlink, capture_output=True, text=True, timeout=240,
+        env=superlink, capture_output=True, text=True, timeout=timeout,
     )  # fmt: skip
     assert (out / "report.html").exists(), done.stdout[-3000:] + done.stderr[-3000:]
+
+
+def test_flwr_run_gives_the_numbers_of_the_serial_engine(
+    superlink: dict[str, str], scenario: Path, tmp_path: Path, final_files: Callable[[Path], dict[str, bytes]],
+    finished: Finished,
+) -> None:  # fmt: skip
+    out = tmp_path / "flower"
+    run_on_flower(superlink, scenario, out, SHORT, tmp_path / "app")
     same(final_files(out), final_files(finished(*SHORT).run_dir))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Mapping
 
+import numpy as np
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
@@ -18,6 +21,7 @@ from clients.state import PrivateState
 from clients.training import check_finite
 from clients.workspace import Workspace, workspace
 from fedreid import wire
+from fedreid.models.distance import relative_distance
 from fedreid.models.sharing import copy_arrays
 from fedreid.training import TrainingStats
 
@@ -44,7 +48,7 @@ def train(message: Message, context: Context) -> Message:
     stats = METHODS[client.settings.method.name](client)
     check_finite(client.workspace.shared, stats)
     update = copy_arrays(client.workspace.shared) if client.update is None else client.update
-    metrics = training_metrics(stats, len(client.images)) | client.reported
+    metrics = training_metrics(stats, len(client.images)) | client.reported | drift(update, client.received)
     config = wire.config_of(message)
     if config[wire.EVALUATE]:
         metrics |= _timed_evaluation(client, open_set=bool(config.get(wire.OPEN_SET)))
@@ -98,6 +102,12 @@ def training_metrics(stats: TrainingStats, num_examples: int) -> dict[str, float
         "images": stats.images,
         "seconds": stats.seconds,
     }
+
+
+def drift(update: Mapping[str, np.ndarray], received: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """How far what is sent back is from what came; {} where that has no length."""
+    moved = relative_distance(update, received)
+    return {wire.UPDATE_NORM: moved} if math.isfinite(moved) else {}
 
 
 def _open(message: Message, context: Context) -> tuple[Client, PrivateState]:

@@ -80,6 +80,7 @@ def print_comparison(result: Comparison) -> None:
     for failure in result.failures:
         console.print(Text(f"{failure.step.title} failed: {failure.reason}", style="red"), soft_wrap=True)
     console.print(Text(f"\ncomparison: {result.out / 'comparison.csv'}"), soft_wrap=True)
+    console.print(Text(f"report:     {result.report}"), soft_wrap=True)
 
 
 def _few(notes: Sequence[str]) -> list[str]:

@@ -18,6 +18,7 @@ PUBLIC_FEATURES = "checkpoints/public_features"  # of the round in progress; mad
 SETUP = "setup.json"  # what preparing the run found and how long it took
 SUMMARY = "summary.json"
 QUERIES = "queries"  # of the final shared model: one file for each test set, one row for each query
+EXAMPLES = "examples"  # of what the final shared model finds, for the report alone
 METRICS, REFERENCES = "metrics.csv", "references.csv"
 LOG = "log.txt"
 

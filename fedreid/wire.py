@@ -25,6 +25,7 @@ RUN_DIR = "run-dir"
 EVALUATE = "evaluate"
 CLIENT = "client"
 WEIGHT = "weight"  # of a client's update in the mean; its number of images unless a method says otherwise
+UPDATE_NORM = "update_norm"  # how far training moved the shared weights, in percent of their length
 LOCAL_ONLY = "train.local_only"
 ADAPT = "train.adaptation"
 ADAPTATION = "adaptation"  # which one
@@ -48,7 +49,7 @@ OPEN_SET_COUNTS = ("genuine_pairs", "impostor_pairs", "mated_probes", "non_mated
 OPEN_SET_PREFIXES = ("TAR@FAR=", "TPIR@FPIR=")
 # Every scalar a client may report. A name that isn't here doesn't leave, whatever a method puts into its reply.
 ALLOWED_METRICS = frozenset(
-    {NUM_EXAMPLES, CLIENT, WEIGHT, "loss", ACCURACY, "steps", "images", "seconds", "evaluation-seconds"}
+    {NUM_EXAMPLES, CLIENT, WEIGHT, UPDATE_NORM, "loss", ACCURACY, "steps", "images", "seconds", "evaluation-seconds"}
     | {*HARD_NEGATIVES, *RANKING_METRICS, *OPEN_SET_COUNTS}
 )
 MOST_REASON = 500  # characters of an error that travel

@@ -22,6 +22,7 @@ from fedreid.models.sharing import STATISTICS, copy_arrays, load_tensors, shared
 from fedreid.pruning import ChannelMap, sub_network
 from fedreid.training.calibration import recalibrate_batchnorm
 from fedreid.training.device import choose_device, torch_threads
+from server.examples import keep_examples
 from server.setup import Setup
 
 
@@ -65,7 +66,7 @@ class GlobalModel:
 
         Args:
             is_measured: False: nobody's BatchNorm statistics are right for this network.
-            queries: folder to write the scores of each query into, a file for each test set.
+            queries: folder to write the scores of each query into, a file for each test set; examples lie beside it.
         """
         with torch_threads(self.setup.scenario.runtime.server_threads):
             self._load(arrays, is_measured=is_measured)
@@ -77,11 +78,14 @@ class GlobalModel:
     def _scores(
         self, name: str, test: GenericTest | FaceTest, *, open_set: bool, queries: Path | None
     ) -> dict[str, float]:
+        if queries is None or not isinstance(test, GenericTest):
+            return scores_on(self._embed, test, self.setup.scenario, open_set=open_set)
         rankings: list[Ranking] = []
-        scores = scores_on(self._embed, test, self.setup.scenario, open_set=open_set, keep=rankings)
-        if queries and isinstance(test, GenericTest):
-            queries.mkdir(exist_ok=True)
-            write_query_scores(queries / f"{name}.csv", test, [ranking.each for ranking in rankings])
+        features = self._embed(test.images)
+        scores = scores_on(lambda _: features, test, self.setup.scenario, open_set=open_set, keep=rankings)
+        queries.mkdir(exist_ok=True)
+        write_query_scores(queries / f"{name}.csv", test, [ranking.each for ranking in rankings])
+        keep_examples(self.setup, queries.parent / run_folder.EXAMPLES, name, test, features, rankings[0].each)
         return scores
 
     def _embed(self, images: ImageSet, *, is_unit: bool = True) -> np.ndarray:

@@ -127,6 +127,8 @@ class Federation:
             return self._without_answers(server_round, arrays)
         if aggregated is None:
             raise RunError(f"no client answered in round {server_round}: there is nothing to aggregate.")
+        if self.strategy.drift.agreement is not None:
+            self.records.metrics.add(server_round, "train", "", "", "agreement", self.strategy.drift.agreement)
         aggregated = self.tiers.after(server_round, aggregated)
         trained = time.perf_counter()
         metrics: dict[str, float] = {"loss": float(means["loss"])} if means and "loss" in means else {}  # type: ignore[arg-type]
@@ -187,7 +189,7 @@ class Federation:
             ("steps", "steps"),
         ):
             add(server_round, "train", client, "", metric, metrics[key])
-        for metric in wire.HARD_NEGATIVES:
+        for metric in (wire.UPDATE_NORM, *wire.HARD_NEGATIVES):
             if metric in metrics:
                 add(server_round, "train", client, "", metric, metrics[metric])
         self._warn_of_hard_negatives(server_round, client, metrics)

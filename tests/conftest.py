@@ -99,9 +99,10 @@ def prepared(scenario: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def leave_out_drawings(patch: pytest.MonkeyPatch) -> None:
-    """Figures of reports are made, with all their lines and words, but neither turned into PNG files nor into SVG."""
-    patch.setattr("fedreid.reports.report.write_png", lambda figure, path: None)
-    patch.setattr("fedreid.reports.page.to_svg", lambda figure, name, alt: "<svg></svg>")
+    """Figures of reports are made, with all their lines and words, but neither turned into files nor into SVG."""
+    patch.setattr("fedreid.reports.figure_files.write_png", lambda figure, path: None)
+    patch.setattr("fedreid.reports.figure_files.write_pdf", lambda figure, path: None)
+    patch.setattr("fedreid.reports.environment.to_svg", lambda figure, name, alt: "<svg></svg>")
 
 
 NewRun = Callable[..., Path]
@@ -135,6 +136,7 @@ def final_files() -> Callable[[Path], dict[str, bytes]]:
             *run_dir.glob("checkpoints/**/*.safetensors"),
             *run_dir.glob("splits/*.csv"),
             *run_dir.glob("queries/*.csv"),
+            *run_dir.glob("examples/*"),
             run_dir / "metrics.csv",
             run_dir / "references.csv",
         ]

@@ -6,6 +6,8 @@ OUT/runs/              ordinary run folders
 OUT/logs/              what their processes said
 OUT/failures.json      runs that failed, each with its reason; absent where all is well
 OUT/comparison.csv     every comparison, in long form
+OUT/comparison.json    the command, the reference and, of named runs, where they are: for writing the report again
+OUT/report.html, .md   the report, with tables/ and figures/
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from fedreid.errors import UserError
 from fedreid.scenario import to_toml
 
 EXPERIMENTS, BASE, RUNS, LOGS = "experiments.toml", "base.toml", "runs", "logs"
-FAILURES, TABLE = "failures.json", "comparison.csv"
+FAILURES, TABLE, RECORD = "failures.json", "comparison.csv", "comparison.json"
 
 
 def refuse_folder(folder: Path, name: str) -> None:

@@ -65,6 +65,16 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def rows(self) -> np.ndarray:
+        """(n,) row of each image in its cache."""
+        return self._rows
+
+    @property
+    def own_identities(self) -> np.ndarray:
+        """(n,) identities as in each image's source."""
+        return self.identities - self._sources * SOURCE_STRIDE
+
     def subset(self, indices: np.ndarray) -> ImageSet:
         """Some of the images, by position; their labels are counted anew."""
         return ImageSet(

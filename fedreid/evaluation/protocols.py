@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from math import log10
+from collections.abc import Callable
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from fedreid.data.generic_test import FaceTest
 from fedreid.evaluation.face_scores import face_scores
 from fedreid.evaluation.open_set import generic_metrics
 from fedreid.evaluation.ranking import Ranking, rank
+from fedreid.headline import headline as headline
 
 if TYPE_CHECKING:
     from fedreid.data.generic_test import GenericTest
@@ -100,18 +100,6 @@ def scores_on(
         sides = (features[query], asked, features[gallery], sought)
         found.append(search_metrics(*sides, scenario, open_set=open_set, keep=keep))
     return {name: fmean(each[name] for each in found) for name in found[0] if all(name in each for each in found)}
-
-
-def headline(metrics: Iterable[str]) -> str | None:
-    """The metric that stands for a test set: mAP, else accuracy, else TAR at the false accept rate nearest to 1e-4.
-
-    None where there is none of them: the test is too small for any rate.
-    """
-    names = set(metrics)
-    if found := next((name for name in ("mAP", "accuracy") if name in names), None):
-        return found
-    rates = sorted(name for name in names if name.startswith("TAR@FAR="))
-    return min(rates, key=lambda name: abs(log10(float(name.partition("=")[2])) + 4), default=None)
 
 
 def open_set_options(scenario: Scenario) -> dict[str, Any]:

@@ -1,5 +1,12 @@
-"""What a run found, as a page, as text and as figures."""
+"""What a run found, or a comparison, as a page, as text, as tables and as figures."""
 
-from fedreid.reports.report import write_report
+from __future__ import annotations
 
-__all__ = ["write_report"]
+from pathlib import Path
+
+
+def write_report(folder: Path) -> Path:
+    """Write the report of a run or of a comparison into its folder; see `fedreid.reports.report.write_report`."""
+    from fedreid.reports.report import write_report as write  # torch, for words on pruned parts: slow to start
+
+    return write(folder)

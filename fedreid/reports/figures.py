@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from fedreid.reports import curves, hard_negatives, spent
+from fedreid.reports import curves, drift, embedding_map, hard_negatives, spent
 from fedreid.reports.curves import by_round
 from fedreid.reports.drawing import GRID, INK, MUTED, SERIES, STYLE, Drawing, blank, legend
 from fedreid.reports.findings import Findings, Generic
+from fedreid.reports.heat_map import heat_map
 from fedreid.reports.models_figure import models_figure
 from fedreid.reports.open_set import heading
+from fedreid.reports.plane import plane
 
 MOST_ROWS = 40  # clients with a line of their own; more are shown as a distribution
 
@@ -26,15 +28,21 @@ def draw(findings: Findings, start: str) -> Iterator[Drawing]:
         yield from _generic(findings, start)
         if findings.has_personalized:
             yield curves.personalized(findings, start)
+        if (way := plane(findings, start)) is not None:
+            yield way
         if "loss" in findings.train:
             yield curves.loss(findings.train, names)
         if len(findings.hard_negatives):
             yield from hard_negatives.figures(findings)
+        yield from drift.figures(findings)
+        yield from embedding_map.figures(findings.examples)
         if findings.has_personalized and (findings.has_start or findings.has_alone):
             few = len(findings.clients) <= MOST_ROWS
             yield _each_client(findings, start) if few else _gains(findings, start)
         if (models := models_figure(findings, start, names)) is not None:
             yield models
+        if (by_round_and_client := heat_map(findings, start)) is not None:
+            yield by_round_and_client
         if len(findings.phases):
             yield _phases(findings.phases)
         if findings.cost[["bytes_down", "bytes_up"]].notna().any(axis=None):

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fedreid.evaluation.protocols import headline
+from fedreid.data.examples import Examples
+from fedreid.headline import headline
 from fedreid.reports.loading import RunFolder
 from fedreid.reports.names import Names, names_of
 from fedreid.reports.numbers import is_missing
@@ -86,12 +87,14 @@ class Findings:
             rank1 belongs to `final`, which is "own"; gain is over `against`. NaN where not measured.
         against: what a client's gain is over: "alone", or "start" where nobody else trained alone.
         unmatched: clients whose held-out images have no match among each other, so that none can be ranked.
-        train: (round, client) rows: loss, accuracy, num_examples, steps.
+        train: (round, client) rows: loss, accuracy, num_examples, steps, update_norm.
+        agreement: of the clients' updates, in percent, by round (index); empty where it wasn't measured.
         hard_negatives: (round, client) rows: images, identities, share (percent); empty where none were chosen.
         cost: (round, client) rows: bytes_down, bytes_up, images, seconds (training), evaluation_seconds.
         system: (round, client) rows of simulated devices and links: simulated_seconds, joules, and 1 in late and
             dropped; only the columns that the run has.
         rounds: simulated seconds of each round (index); empty without a clock.
+        examples: by generic test set, what the final shared model finds.
         phases: seconds of the whole federation, one row for each round (index): columns as in timing.csv.
     """
 
@@ -103,11 +106,13 @@ class Findings:
     against: str
     unmatched: tuple[int, ...]
     train: pd.DataFrame
+    agreement: pd.Series
     hard_negatives: pd.DataFrame
     cost: pd.DataFrame
     system: pd.DataFrame
     rounds: pd.Series
     phases: pd.DataFrame
+    examples: Mapping[str, Examples]
 
     @property
     def changed(self) -> tuple[Generic, ...]:
@@ -140,7 +145,7 @@ def find(run: RunFolder) -> Findings:
     """Arrange a run's tables."""
     names = names_of(run.scenario)
     own = wide(run.metrics, "personalized", ["round", "client", "dataset"]).reset_index("dataset")
-    train = wide(run.metrics, "train", ["round", "client"])
+    train = wide(run.metrics[run.metrics["client"] >= 0], "train", ["round", "client"])
     models = models_of(own, run.references, names)
     against = "alone" if "alone" in models and run.scenario.method.name != "local_only" else "start"
     cost = wide(run.metrics[run.metrics["client"] >= 0], "cost", ["round", "client"])
@@ -154,18 +159,20 @@ def find(run: RunFolder) -> Findings:
         against=against,
         unmatched=_unmatched(models),
         train=train,
+        agreement=_of_rounds(run, "train", "agreement"),
         hard_negatives=kept.rename(columns=KEPT).dropna(),
         cost=_with_seconds(cost.drop(columns=list(SYSTEM), errors="ignore").dropna(how="all"), run.timing),
         system=cost.reindex(columns=[name for name in SYSTEM if name in cost]).dropna(how="all"),
-        rounds=_simulated(run),
+        rounds=_of_rounds(run, "cost", "simulated_seconds"),
         phases=pivot(run.timing[run.timing["client"] < 0], ["round"]),
+        examples=run.examples,
     )
 
 
-def _simulated(run: RunFolder) -> pd.Series:
-    """Rows of the whole federation."""
-    found = wide(run.metrics[run.metrics["client"] < 0], "cost", ["round"])
-    return found["simulated_seconds"] if "simulated_seconds" in found else pd.Series(dtype="float64")
+def _of_rounds(run: RunFolder, scope: str, metric: str) -> pd.Series:
+    """A metric of the whole federation, by round."""
+    found = wide(run.metrics[run.metrics["client"] < 0], scope, ["round"])
+    return found[metric] if metric in found else pd.Series(dtype="float64")
 
 
 def _generic(run: RunFolder) -> tuple[Generic, ...]:

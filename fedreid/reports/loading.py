@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
+from fedreid import run_folder
+from fedreid.data.examples import Examples, read_examples
 from fedreid.errors import UserError
 from fedreid.scenario.load import load_scenario
 from fedreid.scenario.schema import Scenario
@@ -31,6 +33,7 @@ class RunFolder:
         metrics: long form, columns METRICS; client -1 where the file has none.
         timing: long form, columns TIMING.
         references: long form, columns REFERENCES; empty where no reference was trained.
+        examples: by generic test set, what the final shared model finds; without pictures if the scenario wants none.
     """
 
     path: Path
@@ -41,6 +44,7 @@ class RunFolder:
     metrics: pd.DataFrame
     timing: pd.DataFrame
     references: pd.DataFrame
+    examples: dict[str, Examples]
 
 
 def read_run(path: Path) -> RunFolder:
@@ -53,16 +57,23 @@ def read_run(path: Path) -> RunFolder:
         raise UserError(f"{path}: no such run folder. A run writes one: fedreid run SCENARIO --out {path}")
     summary = _read_json(path / "summary.json")
     references = path / "references.csv"
+    scenario = load_scenario(_existing(path / "scenario.toml")).scenario
     return RunFolder(
         path=path,
         summary=summary,
         data=summary.get("data") or _read_json(path / "splits" / "data.json").get("summary", {}),
-        scenario=load_scenario(_existing(path / "scenario.toml")).scenario,
+        scenario=scenario,
         scenario_text=(path / "scenario.toml").read_text(encoding="utf-8"),
         metrics=_read_table(path / "metrics.csv", METRICS),
         timing=_read_table(path / "timing.csv", TIMING),
         references=_read_table(references, REFERENCES) if references.exists() else pd.DataFrame(columns=[*REFERENCES]),
+        examples=_examples(path / run_folder.EXAMPLES, images=scenario.report.images),
     )
+
+
+def _examples(folder: Path, *, images: bool) -> dict[str, Examples]:
+    found = read_examples(folder)
+    return found if images else {name: replace(each, pictures=None) for name, each in found.items()}
 
 
 def _existing(path: Path) -> Path:

@@ -145,14 +145,17 @@ def _server_step(run: RunFolder) -> str:
 
 
 def data_notes(run: RunFolder) -> list[str]:
-    """Overlap, left-out images and remarks, one sentence each."""
+    """Splits, overlap, left-out images and remarks, one sentence each."""
     data = run.data
     shared = data.get("shared_identities", 0)
-    notes = [
+    notes = [*_splits(run)]
+    notes += [
         f"{plural(shared, 'identity')} {'is' if shared == 1 else 'are'} held by more than one client."
         if shared
-        else "No identity is held by more than one client, and no client's identity is public."
+        else "No identity is held by more than one client."
     ]
+    if data.get("public", {}).get("images"):
+        notes.append("No client's identity is public, and no public one is a client's.")
     notes += [str(note) for note in data.get("notes", ())]
     if bad := [str(image) for image in data.get("bad_images", ())]:
         named = "; ".join(bad[:MOST_NAMED]) + ("; ..." if len(bad) > MOST_NAMED else "")
@@ -161,6 +164,21 @@ def data_notes(run: RunFolder) -> list[str]:
             f"{plural(len(bad), 'image')} could not be read and {'was' if is_one else 'were'} left out: {named}"
         )
     return notes
+
+
+def _splits(run: RunFolder) -> list[str]:
+    """Into what the clients' images are divided."""
+    clients = run.data.get("clients", ())
+    trained, held = (sum(client.get(use, 0) for client in clients) for use in ("train_images", "held_out_images"))
+    if not trained:
+        return []
+    by, seed = run.scenario.partition.by, run.scenario.seed
+    drawn = "as lists say" if by == "lists" else f"by {by}, drawn with seed {seed}"
+    kept = f"{held:,} are held out for their own evaluation" if held else "none are held out"
+    return [
+        f"Training people are divided among {plural(len(clients), 'client')} {drawn}: of their images {trained:,} are "
+        f"trained on and {kept}. No image is both trained on and tested with; who is where is in splits/."
+    ]
 
 
 def failures(run: RunFolder) -> list[str]:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import fmean
-from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
-
-from fedreid.reports import faces, hard_negatives, methods, notes, open_set, spent, tables, words
+from fedreid.reports import examples, faces, hard_negatives, methods, notes, open_set, spent, tables, words
 from fedreid.reports.cost_tables import cost_tables
 from fedreid.reports.data_tables import data_tables
-from fedreid.reports.drawing import Drawing, to_svg
+from fedreid.reports.drawing import Drawing
+from fedreid.reports.environment import by_section, environment, style
 from fedreid.reports.findings import Findings, Generic
 from fedreid.reports.loading import RunFolder
 from fedreid.reports.models_table import models_table
@@ -23,8 +18,6 @@ from fedreid.reports.names import Names
 from fedreid.reports.numbers import clock, count, is_missing, percent, points, size
 from fedreid.reports.overview import MANY, overview
 from fedreid.reports.tiers_table import tiers_table
-
-HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -55,6 +48,9 @@ class Content:
     clients: list[tables.Table]
     open_set: list[tables.Table]
     client_notes: list[str]
+    shelves: list[examples.Shelf]
+    found: tuple[tables.Table, ...]  # of Markdown alone: the page shows shelves, and papers have no use for them
+    found_notes: list[str]
     tiers: list[tables.Table]
     public: list[tables.Table]
     public_notes: list[str]
@@ -73,7 +69,7 @@ class Content:
 
 def content_of(run: RunFolder, findings: Findings) -> Content:
     """Everything a report says about a run."""
-    start, names = words.start_name(run), findings.names
+    start, names, shelves = words.start_name(run), findings.names, examples.shelves(findings.examples)
     return Content(
         title=run.scenario.name,
         description=run.scenario.description,
@@ -88,6 +84,9 @@ def content_of(run: RunFolder, findings: Findings) -> Content:
         clients=tables.client_tables(findings, start) if len(findings.clients) else [],
         open_set=[table for table in (open_set.client_table(findings),) if table],
         client_notes=notes.client_notes(findings),
+        shelves=shelves,
+        found=tuple(examples.tables(findings.examples)),
+        found_notes=examples.notes(run, shelves),
         tiers=[table for table in (tiers_table(run, findings),) if table],
         public=hard_negatives.tables(findings),
         public_notes=hard_negatives.notes(run, findings),
@@ -178,20 +177,6 @@ def _tone(change: float | None) -> str:
 
 def to_html(content: Content, drawings: Sequence[Drawing]) -> str:
     """The page."""
-    environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["whole_rates"] = _whole_rates
-    figures: dict[str, list[dict[str, Any]]] = {}
-    for drawing in drawings:
-        svg = Markup(
-            to_svg(drawing.figure, drawing.name, drawing.title)
-        )  # drawn here, names in it escaped by matplotlib
-        figures.setdefault(drawing.section, []).append({"drawing": drawing, "svg": svg})
-    style = Markup((HERE / "page.css").read_text(encoding="utf-8"))
-    return environment.get_template("page.html.jinja").render(content=content, figures=figures, style=style)
-
-
-def _whole_rates(text: str) -> Markup:
-    """Text in which 1e-4 is never broken behind its hyphen."""
-    return Markup(re.sub(r"\b[\d.]+e-\d+\b", r'<span class="whole">\g<0></span>', str(escape(text))))
+    page = environment().get_template("page.html.jinja")
+    look = style("page.css", "finds.css")
+    return page.render(content=content, figures=by_section(drawings), style=look)

@@ -17,20 +17,38 @@ EXTREMES = 5
 
 @dataclass(frozen=True)
 class Cell:
-    """One value. `shade`: -1 (bad) to 1 (good), as the page colours it; 0: none. `detail`: behind it, in small."""
+    """One value.
+
+    Attributes:
+        shade: -1 (bad) to 1 (good), as the page colours it; 0: none.
+        detail: behind it, in small.
+        value: what `text` rounds, for sorting and for files; None: what can be read from the text.
+        spread: standard deviation over seeds, where the text has one.
+        link: where the text leads, relative to the page.
+    """
 
     text: str
     shade: float = 0.0
     detail: str = ""
+    value: float | None = None
+    spread: float | None = None
+    link: str = ""
 
 
 @dataclass(frozen=True)
 class Row:
-    """Cells in the order of the table's columns; `is_total`: sums or means of the others."""
+    """Cells in the order of the table's columns.
+
+    Attributes:
+        is_total: sums or means of the others, which stays below them however they are sorted.
+        is_strong: the one to look at.
+        is_bound: not in the running for the best of a column.
+    """
 
     cells: tuple[Cell, ...]
     is_total: bool = False
     is_strong: bool = False
+    is_bound: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,6 +60,9 @@ class Table:
         columns: their titles; the first ones, `text_columns` many, hold text and the others numbers.
         rows: may be empty where the note says why.
         is_folded: too long to stand open in a page.
+        is_sortable: readers want to sort its rows in the page.
+        better: for each column "high", "low", or "" where no value is better; the best of a column is set in bold.
+        name: of its files; without, the title makes one.
     """
 
     title: str
@@ -50,11 +71,15 @@ class Table:
     note: str = ""
     text_columns: int = 1
     is_folded: bool = False
+    is_sortable: bool = False
+    better: tuple[str, ...] = ()
+    name: str = ""
 
 
-def row(*texts: str | Cell, is_total: bool = False, is_strong: bool = False) -> Row:
+def row(*texts: str | Cell, is_total: bool = False, is_strong: bool = False, is_bound: bool = False) -> Row:
+    """A row of cells, or of texts."""
     cells = tuple(text if isinstance(text, Cell) else Cell(text) for text in texts)
-    return Row(cells, is_total, is_strong)
+    return Row(cells, is_total, is_strong, is_bound)
 
 
 RANKING = {"mAP": "mAP", "rank1": "rank-1", "rank5": "rank-5", "rank10": "rank-10", "mINP": "mINP"}
@@ -100,7 +125,7 @@ def client_tables(findings: Findings, start: str) -> list[Table]:
         return row(name, dataset, *cells, *(count(values[column]) for column in COUNTS), is_total=is_total)
 
     def table(title: str, rows: Iterable[Row], note: str = "") -> Table:
-        return Table(title, columns, tuple(rows), note, text_columns=2)
+        return Table(title, columns, tuple(rows), note, text_columns=2, is_sortable=True)
 
     rows = {client: line(str(client), str(values["dataset"]) or DASH, values) for client, values in clients.iterrows()}
     numbers = clients.drop(columns="dataset")

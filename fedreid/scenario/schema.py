@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from fedreid.scenario.checks import Contradictions, contradictions
 from fedreid.scenario.method_schema import AdaptationSettings, FaithfulSettings, MethodSettings
 from fedreid.scenario.pruning_schema import PruningSettings
+from fedreid.scenario.report_schema import ReportSettings
 from fedreid.scenario.settings import Name, NotNegative, Positive, PositiveFloat, Rate, Seed, Settings, Share, Weight
 from fedreid.scenario.source_schema import Source
 from fedreid.scenario.system_schema import SystemSettings
@@ -268,6 +269,7 @@ class Scenario(Settings):
     adaptation: AdaptationSettings = AdaptationSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     runtime: RuntimeSettings = RuntimeSettings()
+    report: ReportSettings = ReportSettings()
     tracking: TrackingSettings = TrackingSettings()
 
     @model_validator(mode="after")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from fedreid import run_folder
+from fedreid.comparison.compared import compared_runs, compared_steps
 from fedreid.comparison.comparison_folder import (
     EXPERIMENTS,
     LOGS,
@@ -18,19 +17,16 @@ from fedreid.comparison.comparison_folder import (
     write_experiment,
     write_failures,
 )
-from fedreid.comparison.experiments import LOCAL_ONLY_TITLE, Experiment, load_experiment
-from fedreid.comparison.run_plan import Plan, plan, summary_of
-from fedreid.comparison.runs import load_run
-from fedreid.comparison.variants import Variant, group_runs, local_only
-from fedreid.errors import RunError, UserError
-from fedreid.simulation.held_against import Comparison, held_against
+from fedreid.comparison.experiments import Experiment, load_experiment
+from fedreid.comparison.failures import told
+from fedreid.comparison.held_against import Comparison
+from fedreid.comparison.run_plan import plan
+from fedreid.errors import UserError
 from fedreid.simulation.many_runs import Crew
-from fedreid.simulation.run_events import Failure, RunsView
+from fedreid.simulation.run_events import RunsView
 
 if TYPE_CHECKING:
     from fedreid.simulation.launch import RunResult
-
-RUN_COLUMNS = ("variant", "seed", "key", "state", "seconds", "reason", "folder")
 
 
 class ComparisonInterrupted(KeyboardInterrupt):
@@ -134,7 +130,7 @@ def _of_experiment(experiment: Experiment, folder: Path, at_once: int, view: Run
         base = write_experiment(experiment, folder)
 
         def keep(crew: Crew) -> None:
-            write_failures(folder, [_told(failure, folder) for failure in crew.failures])
+            write_failures(folder, [told(failure, folder) for failure in crew.failures])
 
         crew = Crew(planned.steps, base, folder / LOGS, at_once=at_once, view=view, on_change=keep)
         if crew.waiting:
@@ -145,83 +141,21 @@ def _of_experiment(experiment: Experiment, folder: Path, at_once: int, view: Run
             except KeyboardInterrupt:
                 raise ComparisonInterrupted(command) from None
         keep(crew)
-        return _compared(experiment, folder, planned, crew)
-
-
-def _compared(experiment: Experiment, folder: Path, planned: Plan, crew: Crew) -> Comparison:
-    finished = [step for step in planned.steps if step in set(crew.finished)]
-    if not finished:
-        reasons = dict.fromkeys(failure.reason for failure in crew.failures)
-        raise RunError("every run failed:\n" + "\n".join(f"  {reason}" for reason in reasons) + _where(crew.failures))
-    loaded = {step: load_run(step.folder) for step in finished}
-    names = {step.folder: step.variant.name for step in finished}
-    variants = group_runs(loaded.values(), names=names)
-    if experiment.local_only:
-        bringing = [run for step, run in loaded.items() if step.scenario.evaluation.local_only]
-        by_seed = tuple(sorted(bringing, key=lambda run: run.seed))
-        alone = local_only(Variant(LOCAL_ONLY_TITLE, by_seed), LOCAL_ONLY_TITLE) if by_seed else None
-        variants = [*variants, *([alone] if alone else [])]
-    notes = [f"{path} is left alone: {reason}." for path, reason in planned.unused.items()]
-    known = [variant.name for variant in variants]
-    reference = experiment.reference if experiment.reference in known else known[0]
-    if reference != experiment.reference:
-        notes.append(f"{experiment.reference} has no finished run: variants are held against {reference} instead.")
-    return held_against(
-        variants, reference, folder, experiment.name, runs=_frame(planned, crew), failures=crew.failures, notes=notes
-    )
+        finished = [step for step in planned.steps if step in set(crew.finished)]
+        return _with_report(compared_steps(experiment, folder, planned, finished, crew.failures, command))
 
 
 def _of_finished(places: Sequence[Path], out: Path | None, reference: str) -> Comparison:
-    runs = [load_run(place) for place in dict.fromkeys(path.absolute() for path in places)]
-    variants = group_runs(runs)
-    bringing = next((found for each in variants if (found := local_only(each, LOCAL_ONLY_TITLE))), None)
-    if bringing is not None and all(variant.name != LOCAL_ONLY_TITLE for variant in variants):
-        variants.append(bringing)
-    if len(variants) == 1:
-        raise UserError(f"{places[0]}: one variant alone has nothing to be compared with: give runs of two or more.")
     folder = out or Path("results") / "comparison" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     refuse_folder(folder, "")
-    rows = [
-        (variant.name, run.seed, "", "finished", _seconds(run.summary), "", str(run.path))
-        for variant in variants
-        if variant is not bringing
-        for run in variant.runs
-    ]
-    frame = pd.DataFrame(rows, columns=[*RUN_COLUMNS])
-    return held_against(variants, reference or variants[0].name, folder, "comparison", runs=frame)
+    return _with_report(compared_runs(places, folder, reference, _command(places, out, (), (), reference, None)))
 
 
-def _frame(planned: Plan, crew: Crew) -> pd.DataFrame:
-    failed = {failure.step: failure for failure in crew.failures}
-    rows = []
-    for step in planned.steps:
-        state = "failed" if step in failed else "finished"
-        reason = failed[step].reason if step in failed else ""
-        seconds = _seconds(summary_of(step.folder))
-        rows.append((step.variant.name, step.seed, step.key, state, seconds, reason, str(step.folder)))
-    return pd.DataFrame(rows, columns=[*RUN_COLUMNS])
+def _with_report(found: Comparison) -> Comparison:
+    from fedreid.reports.comparison_page import write_comparison_report  # matplotlib: slow to start
 
-
-def _seconds(summary: Mapping[str, Any]) -> float:
-    return float(summary.get("timing", {}).get("total_seconds", float("nan")))
-
-
-def _told(failure: Failure, folder: Path) -> dict[str, Any]:
-    step = failure.step
-    return {
-        "variant": step.variant.name,
-        "seed": step.seed,
-        "key": step.key,
-        "reason": failure.reason,
-        "exit_status": failure.status,
-        "run": str(step.folder.relative_to(folder)),
-        "log": str(failure.log.relative_to(folder)),
-        "settings": dict(step.variant.own),
-    }
-
-
-def _where(failures: Sequence[Failure]) -> str:
-    return f"\n  The logs are in {failures[0].log.parent}" if failures else ""
+    write_comparison_report(found)
+    return found
 
 
 def _command(
@@ -233,7 +167,7 @@ def _command(
     at_once: int | None,
 ) -> str:
     """The command line that does the same again."""
-    words = ["fedreid", "compare", str(_places(what)[0])]
+    words = ["fedreid", "compare", *map(str, _places(what))]
     words += [word for override in overrides for word in ("--set", override)]
     words += ["--seeds", ",".join(map(str, seeds))] if seeds else []
     words += ["--reference", reference] if reference else []

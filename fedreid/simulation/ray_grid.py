@@ -9,25 +9,21 @@ from __future__ import annotations
 
 import itertools
 import logging
-import os
-import socket
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
-
-# Ray must not hide the GPUs of a worker that asks for none of them, and needs to be told before it is imported.
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+from typing import Any
 
 import ray
-from flwr.app import ArrayRecord, Message, RecordDict
+from flwr.app import Message
 from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayActorError, WorkerCrashedError
 
-from fedreid import wire
 from fedreid.errors import RunError, UserError
 from fedreid.progress import Progress
 from fedreid.simulation.grid import LocalGrid
-from fedreid.simulation.ray_worker import ClientWorker, Result, Task, answer_of
+from fedreid.simulation.ray_batches import NO_MODEL, Batch, Model, affordable, batch_size, model_of, of_one_model
+from fedreid.simulation.ray_cluster import connect
+from fedreid.simulation.ray_worker import ClientWorker, Result, answer_of
 
 logger = logging.getLogger(__name__)
 
@@ -35,28 +31,6 @@ DEATHS = (ActorDiedError, ActorUnavailableError, RayActorError, WorkerCrashedErr
 ATTEMPTS = 3  # a client whose worker dies so often is told to have failed
 QUEUE = 2  # batches given to a worker ahead, so that it never waits for the driver
 START_SECONDS = 120  # importing torch on a cold disk takes most of it
-BATCH_SECONDS = 0.2  # small clients travel together, so that Ray's cost for a call is paid once for so much work
-BATCH_BYTES = 32 << 20  # but not more updates than this at once
-
-
-class Model(NamedTuple):
-    """A record of arrays in the object store."""
-
-    key: str
-    boxed: list[Any]  # its reference, if there is one: Ray would fetch a bare reference on every call
-
-
-NO_MODEL = Model("", [])
-
-
-@dataclass
-class Batch:
-    """Some consecutive messages that one worker gets in one call; all carry the same model, or none."""
-
-    first: int
-    messages: Sequence[Message]
-    model: Model
-    attempts: int = 0
 
 
 @dataclass
@@ -183,7 +157,7 @@ class RayGrid(LocalGrid):
                     batch = waiting.popleft()
                 elif sent < len(messages):
                     size = self._batch_size(messages, sent)
-                    ahead = max(2 * QUEUE * len(self.workers) * size, self._affordable(messages, sent))
+                    ahead = max(2 * QUEUE * len(self.workers) * size, affordable(messages, sent))
                     if sent + size - wanted > ahead:
                         break
                     batch = self._batch(messages, sent, size, models)
@@ -194,21 +168,10 @@ class RayGrid(LocalGrid):
         return sent
 
     def _batch_size(self, messages: Sequence[Message], start: int) -> int:
-        if not self._seconds_per_client:
-            return 1
-        by_time = int(BATCH_SECONDS / self._seconds_per_client)
-        fair = -(-(len(messages) - start) // (2 * len(self.workers)))  # towards the end, everyone gets a share
-        return max(1, min(by_time, self._affordable(messages, start), fair))
-
-    @staticmethod
-    def _affordable(messages: Sequence[Message], start: int) -> int:
-        """How many updates of this message's size may be held at once."""
-        model = _model_of(messages[start])
-        return BATCH_BYTES // max(1, 0 if model is None else wire.count_bytes(model))
+        return batch_size(messages, start, seconds_per_client=self._seconds_per_client, workers=len(self.workers))
 
     def _batch(self, messages: Sequence[Message], start: int, size: int, models: dict[int, Model]) -> Batch:
-        record = _model_of(messages[start])
-        chosen = list(itertools.takewhile(lambda m: _model_of(m) is record, messages[start : start + size]))
+        record, chosen = model_of(messages[start]), of_one_model(messages, start, size)
         if record is None:
             return Batch(start, chosen, NO_MODEL)
         if id(record) not in models:  # the messages keep the record, so nothing else gets its id
@@ -216,12 +179,10 @@ class RayGrid(LocalGrid):
         return Batch(start, chosen, models[id(record)])
 
     def _submit(self, worker: Worker, batch: Batch) -> None:
-        rests = {id(message.content): _rest(message.content) for message in batch.messages}
-        tasks = [_task(message, rests[id(message.content)]) for message in batch.messages]
         if not batch.attempts:
             for message in batch.messages:
                 self._tell_start(message)
-        worker.queue.append((worker.actor.run.remote(batch.model.key, batch.model.boxed, tasks), batch))
+        worker.queue.append((worker.actor.run.remote(batch.model.key, batch.model.boxed, batch.tasks()), batch))
 
     def _collect(self, results: dict[int, Result], waiting: deque[Batch]) -> None:
         """Wait for one batch, whichever worker has it; replace a worker that died."""
@@ -250,10 +211,7 @@ class RayGrid(LocalGrid):
         suspect = orphans.pop(0)
         attempts = suspect.attempts + 1
         if attempts < ATTEMPTS:  # one client may have killed the worker of others: each is tried by itself
-            waiting.extend(
-                Batch(suspect.first + offset, [message], suspect.model, attempts)
-                for offset, message in enumerate(suspect.messages)
-            )
+            waiting.extend(suspect.singly(attempts))
         else:
             reason = f"WorkerDied: its worker process died {ATTEMPTS} times (killed, or out of memory)"
             results[suspect.first] = Result(None, reason, 0.0)
@@ -266,44 +224,3 @@ class RayGrid(LocalGrid):
                 worker.queue.clear()
                 ray.kill(worker.actor)
                 worker.actor = self._actor.remote(*self._arguments)
-
-
-def connect(address: str, cores: int) -> bool:
-    """Join a cluster or start Ray here; True when it is ours to end."""
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
-    if ray.is_initialized():
-        return False
-    if address:
-        try:
-            _knock(address)
-            ray.init(address=address, **options)
-        except (OSError, ValueError, RuntimeError) as error:
-            cause = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise UserError(
-                f"runtime.ray_address = {address}: no Ray cluster answers there ({cause}).\n"
-                "  Start one with: ray start --head"
-            ) from error
-        return True
-    ray.init(num_cpus=cores or None, include_dashboard=False, **options)
-    return True
-
-
-def _knock(address: str) -> None:
-    """Ray itself keeps trying for minutes where nobody answers; names such as "auto" are left to it."""
-    host, _, port = address.rpartition(":")
-    if host and port.isdigit() and "/" not in host:
-        socket.create_connection((host, int(port)), timeout=10).close()
-
-
-def _model_of(message: Message) -> ArrayRecord | None:
-    return wire.model_of(message) if wire.ARRAYS in message.content else None
-
-
-def _rest(content: RecordDict) -> RecordDict:
-    """All but the model."""
-    return RecordDict({name: record for name, record in content.items() if name != wire.ARRAYS})
-
-
-def _task(message: Message, rest: RecordDict) -> Task:
-    meta = message.metadata
-    return Task(meta.dst_node_id, meta.message_id, meta.message_type, meta.group_id, rest)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fedreid.comparison.failures import Failure
 from fedreid.comparison.run_plan import Step
 from fedreid.simulation.watched_run import WatchedRun
 
@@ -13,19 +12,7 @@ if TYPE_CHECKING:
     from fedreid.simulation.many_runs import Crew
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A run that failed.
-
-    Attributes:
-        reason: what it said, in a line or two.
-        log: all that it said.
-    """
-
-    step: Step
-    reason: str
-    status: int
-    log: Path
+__all__ = ["Failure", "RunsView"]
 
 
 class RunsView:

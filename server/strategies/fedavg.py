@@ -19,6 +19,7 @@ from flwr.serverapp.strategy import Strategy
 from fedreid import wire
 from fedreid.errors import RunError
 from fedreid.models.running_mean import RunningMean
+from server.drift import Drift
 
 if TYPE_CHECKING:
     from server.clock import Clock
@@ -58,6 +59,7 @@ class FedAvg(Strategy):
         shares_private_proxies: private class proxies reach the server, against the privacy rule of FedFR.
         sub_networks: where clients have parts of the network; set before the first round.
         clock: where clients can be absent; set before the first round.
+        drift: whether the clients of the last round agreed; unknown where they have parts of the network.
     """
 
     evaluates_global = False
@@ -75,11 +77,13 @@ class FedAvg(Strategy):
         self.nodes = dict(nodes or {})
         self.sub_networks: SubNetworks | None = None
         self.clock: Clock | None = None
+        self.drift = Drift()
 
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
         """One message for each sampled client; all carry the same record, or all of a tier."""
+        self.drift.open(wire.to_arrays(arrays))
         able: Sequence[int] = self.participants or range(len(self.nodes))
         if self.clock is None:
             asked = sample_clients(self.seed, server_round, len(able), self.fraction)
@@ -105,6 +109,7 @@ class FedAvg(Strategy):
             weight = self._weight(answer, metrics)
             if isinstance(models, RunningMean):
                 models.add(wire.arrays_of(answer), weight)
+                self.drift.note(metrics, weight)
             else:
                 self.sub_networks.fold(models, answer, self._client(answer), weight)  # type: ignore[union-attr]
             loss += weight * metrics["loss"]
@@ -112,6 +117,7 @@ class FedAvg(Strategy):
         if not total:
             return None, None
         mean = models.mean() if isinstance(models, RunningMean) else self.sub_networks.finished(models)  # type: ignore[union-attr]
+        self.drift.close(mean)
         return wire.to_record(mean), MetricRecord({"loss": loss / total})
 
     def configure_evaluate(

@@ -84,6 +84,16 @@ def test_the_numbers_of_a_round(new_run: NewRun) -> None:
     assert "mAP" not in wire.metrics_of(train(run_dir, start_of(run_dir), evaluate=False))
 
 
+def test_a_round_tells_how_far_the_sent_weights_moved(new_run: NewRun) -> None:
+    run_dir = new_run()
+    arrays = start_of(run_dir)
+    answer = train(run_dir, arrays)
+    learnt = [name for name in arrays if not name.endswith(("running_mean", "running_var"))]
+    now, then = (np.concatenate([each[name].ravel() for name in learnt]) for each in (wire.arrays_of(answer), arrays))
+    expected = 100 * np.linalg.norm(now.astype(float) - then) / np.linalg.norm(then.astype(float))
+    assert wire.metrics_of(answer)[wire.UPDATE_NORM] == pytest.approx(expected, rel=1e-5)
+
+
 def test_an_evaluated_model_is_the_one_that_was_sent_and_nothing_is_kept(new_run: NewRun) -> None:
     run_dir = new_run()
     answer = train(run_dir, start_of(run_dir), message_type="evaluate")

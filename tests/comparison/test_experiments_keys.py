@@ -37,6 +37,7 @@ WITHOUT_INFLUENCE = (
     "runtime.workers=3", "runtime.ray_address=head:1", "runtime.keep_checkpoints=9", "evaluation.local_only=false",
     "method.fedprox.mu=3.0", "method.moon.weight=9.0", "method.parts=[]", "method.branch.weight=1.0",
     "aggregation.momentum=0.1", "pruning.criterion=fpgm", "adaptation.epochs=9", "data.sources.two.path=/other/market",
+    "report.images=false", "report.ranked_lists=2",
 )  # fmt: skip
 WITH_INFLUENCE = (
     "seed=1", "method.learning_rate=0.02", "method.name=fedprox", "method.proxies=class_mean", "federation.rounds=6",

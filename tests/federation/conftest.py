@@ -34,8 +34,8 @@ def drawings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports with their pictures, as users get them."""
     from fedreid.reports import drawing
 
-    monkeypatch.setattr("fedreid.reports.report.write_png", drawing.write_png)
-    monkeypatch.setattr("fedreid.reports.page.to_svg", drawing.to_svg)
+    monkeypatch.setattr("fedreid.reports.figure_files.write_png", drawing.write_png)
+    monkeypatch.setattr("fedreid.reports.environment.to_svg", drawing.to_svg)
 
 
 @pytest.fixture(scope="package")

@@ -9,8 +9,9 @@ from tests.conftest import leave_out_drawings
 
 @pytest.fixture
 def page_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the PNG files, half of a report's time, where a test is about the page."""
-    monkeypatch.setattr("fedreid.reports.report.write_png", lambda figure, path: None)
+    """Leave out the files of figures, most of a report's time, where a test is about the page."""
+    monkeypatch.setattr("fedreid.reports.figure_files.write_png", lambda figure, path: None)
+    monkeypatch.setattr("fedreid.reports.figure_files.write_pdf", lambda figure, path: None)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
 from fedreid import wire
+from fedreid.models.distance import relative_distance
 from fedreid.progress import Progress
 from fedreid.simulation.serial import SerialGrid
 from server.rounds import Federation
@@ -17,8 +18,8 @@ from server.setup import Setup
 SCORES = {"mAP": 50.0, "rank1": 60.0, "rank5": 70.0, "rank10": 80.0, "mINP": 40.0, "queries": 6.0, "skipped": 0.0}
 
 
-def toy_app(fails: Mapping[int, Collection[int]] | None = None) -> ClientApp:
-    """An app whose clients fail in some rounds: round -> clients."""
+def toy_app(fails: Mapping[int, Collection[int]] | None = None, *, moves: bool = False) -> ClientApp:
+    """An app whose clients fail in some rounds: round -> clients; `moves`: they say how far they went."""
     app = ClientApp()
 
     def client_of(message: Message, context: Context) -> int:
@@ -39,6 +40,8 @@ def toy_app(fails: Mapping[int, Collection[int]] | None = None) -> ClientApp:
             wire.NUM_EXAMPLES: client + 1, "loss": float(client), "accuracy": 10.0 * client,
             "steps": 1, "images": 2 * (client + 1), "seconds": 0.5,
         }  # fmt: skip
+        if moves:
+            metrics[wire.UPDATE_NORM] = relative_distance(arrays, wire.arrays_of(message))
         if wire.config_of(message)[wire.EVALUATE]:
             metrics |= scores(client)
         return wire.reply(message, metrics, arrays)

@@ -10,13 +10,13 @@ import pandas as pd
 
 from fedreid.comparison.comparability import Difference, incomparable
 from fedreid.comparison.comparison_folder import write_table
+from fedreid.comparison.failures import Failure
 from fedreid.comparison.fairness import fairness_table
 from fedreid.comparison.sentences import sentences
 from fedreid.comparison.table import to_frame
 from fedreid.comparison.variants import Variant, with_reference
 from fedreid.comparison.verdicts import Contrast, contrasts
 from fedreid.errors import UserError
-from fedreid.simulation.run_events import Failure
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Comparison:
         failures: the runs that failed.
         apart: why other variants can't be held against the reference.
         notes: what a reader should know, such as folders that no variant uses any more.
+        description: the question that is asked.
+        command: does the same again.
     """
 
     out: Path
@@ -48,6 +50,13 @@ class Comparison:
     failures: tuple[Failure, ...] = ()
     apart: tuple[Difference, ...] = ()
     notes: tuple[str, ...] = ()
+    description: str = ""
+    command: str = ""
+
+    @property
+    def report(self) -> Path:
+        """Its page."""
+        return self.out / "report.html"
 
     def sentences(self, metric: str = "mAP") -> list[str]:
         """Every comparison in a metric, in plain words."""
@@ -63,8 +72,14 @@ def held_against(
     runs: pd.DataFrame,
     failures: Sequence[Failure] = (),
     notes: Sequence[str] = (),
+    description: str = "",
+    command: str = "",
 ) -> Comparison:
-    """Compare, and write comparison.csv. Variants of other test data are left out, with the reason."""
+    """Compare, and write comparison.csv. Variants of other test data are left out, with the reason.
+
+    Raises:
+        UserError: nothing can be compared with the reference, or the folder can't be written.
+    """
     variants = with_reference(variants, reference)
     reasons = incomparable(variants, reference)
     group = [variant for variant in variants if variant.name not in {reason.variant for reason in reasons}]
@@ -86,4 +101,6 @@ def held_against(
         failures=tuple(failures),
         apart=tuple(reasons),
         notes=tuple(dict.fromkeys(notes)),
+        description=description,
+        command=command,
     )

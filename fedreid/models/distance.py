@@ -1,0 +1,81 @@
+"""How far training moved a model: client drift, one number for each client and round.
+
+Karimireddy et al., SCAFFOLD: Stochastic Controlled Averaging for Federated Learning, ICML 2020 (client drift); Zhao et
+al., Federated Learning with Non-IID Data, 2018, whose weight divergence is ||w - w'|| / ||w'||.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+import numpy as np
+
+from fedreid.models.flat import FlatArrays, Layout
+from fedreid.models.sharing import STATISTICS
+
+BLOCK = 1 << 15  # values at once: both differences and weights stay in the processor's cache
+DIGITS = 6  # those that are kept: the order in which a sum is formed, and so an engine, changes later ones only
+
+
+def relative_distance(arrays: Mapping[str, np.ndarray], start: Mapping[str, np.ndarray]) -> float:
+    """||arrays - start|| / ||start|| in percent, over all weights; nan where `start` is zero.
+
+    BatchNorm's running statistics don't count: they are measured, not learnt, and a few large variances would hide
+    what the weights do. Sums are formed in float64; the result has 6 digits.
+
+    Raises:
+        ValueError: other names than those of `start`.
+    """
+    if arrays.keys() != start.keys():
+        raise ValueError(f"arrays differ from those of the start: {sorted(arrays.keys() ^ start.keys())}")
+    moved = length = 0.0
+    for ours, theirs, left_out in _values(arrays, start):
+        own, other = _sums_of_squares(ours, theirs, left_out)
+        moved, length = moved + own, length + other
+    return rounded(100 * math.sqrt(moved / length)) if length > 0 else math.nan
+
+
+def rounded(value: float) -> float:
+    """To 6 digits."""
+    return float(f"{value:.{DIGITS}g}")
+
+
+def _values(
+    arrays: Mapping[str, np.ndarray], start: Mapping[str, np.ndarray]
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Pairs of (n,) values, and places that don't count: the whole block at once where there is one."""
+    if isinstance(arrays, FlatArrays) and isinstance(start, FlatArrays) and arrays.layout == start.layout:
+        yield arrays.block, start.block, _not_weights(arrays.layout)
+        return
+    for name, array in arrays.items():
+        if not name.endswith(STATISTICS):
+            yield array.reshape(-1), start[name].reshape(-1), np.empty(0, np.int64)
+
+
+@lru_cache(maxsize=32)
+def _not_weights(layout: Layout) -> np.ndarray:
+    """Places of a block that hold statistics, or nothing: gaps between tensors."""
+    is_weight = np.zeros(layout.size, bool)
+    for name, shape, offset in zip(layout.names, layout.shapes, layout.offsets, strict=True):
+        is_weight[offset : offset + math.prod(shape)] = not name.endswith(STATISTICS)
+    return np.flatnonzero(~is_weight)
+
+
+def _sums_of_squares(ours: np.ndarray, theirs: np.ndarray, left_out: np.ndarray) -> tuple[float, float]:
+    """Of the differences, and of `theirs`."""
+    starts = range(0, len(ours), BLOCK)
+    cuts = np.searchsorted(left_out, [*starts, len(ours)])
+    scratch, moved, length = np.empty(min(BLOCK, len(ours))), 0.0, 0.0
+    for number, start in enumerate(starts):
+        chosen = slice(start, start + BLOCK)
+        values = scratch[: len(ours[chosen])]
+        none = left_out[cuts[number] : cuts[number + 1]] - start
+        np.subtract(ours[chosen], theirs[chosen], out=values, dtype=np.float64)
+        values[none] = 0
+        moved += float(np.einsum("i,i->", values, values))
+        np.copyto(values, theirs[chosen])
+        values[none] = 0
+        length += float(np.einsum("i,i->", values, values))
+    return moved, length

@@ -84,8 +84,8 @@ def compared_runs(places: Sequence[Path], folder: Path, reference: str, command:
     ]
     frame = pd.DataFrame(rows, columns=[*RUN_COLUMNS])
     chosen = reference or variants[0].name
-    result = held_against(variants, chosen, folder, "comparison", runs=frame, command=command)
-    _record(folder, command, chosen, places)
+    result = held_against(variants, chosen, folder, "Comparison of finished runs", runs=frame, command=command)
+    _record(folder, command, reference, places)
     return result
 
 
@@ -109,7 +109,9 @@ def compared_again(folder: Path) -> Comparison:
     places = [folder / str(place) for place in record.get("runs", ())]
     if not places:
         raise UserError(f"{folder} is neither the folder of a run nor one of a comparison.")
-    return compared_runs([Path(os.path.normpath(place)) for place in places], folder, str(record["reference"]), command)
+    return compared_runs(
+        [Path(os.path.normpath(place)) for place in places], folder, str(record.get("reference", "")), command
+    )
 
 
 def is_comparison(folder: Path) -> bool:

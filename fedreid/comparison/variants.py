@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ TITLES = {
     "fedbn": "FedBN", "ditto": "Ditto", "fedpav": "FedPav", "fedface": "FedFace", "local_only": "Local training only",
     "centralised": "Central training",
 }  # fmt: skip
+LONGEST = 60  # letters of what a name tells of settings; beyond it the folders' name is the better one
 LOCAL_ONLY = "local_only"  # as references.csv calls each client trained alone
 
 
@@ -150,12 +152,19 @@ def _own_names(groups: list[list[FinishedRun]]) -> list[str]:
     if len(set(titles)) == len(groups):
         return titles
     found = []
-    for title, each in zip(titles, settings, strict=True):
+    for group, title, each in zip(groups, titles, settings, strict=True):
         others = [other for other, name in zip(settings, titles, strict=True) if name == title]
         own = [key for key in differing if any(each.get(key) != other.get(key) for other in others)]
         told = ", ".join(f"{_short(key, differing)} = {each[key]}" for key in own if key in each)
-        found.append(f"{title}, {told}" if told else title)
+        short = f"{title}, {told}" if told else title
+        found.append(short if len(told) <= LONGEST else _folders_name(group) or title)
     return found
+
+
+def _folders_name(group: Sequence[FinishedRun]) -> str:
+    """What the names of a variant's run folders have in common, "small" of small-0 and small-1; "" for times."""
+    name = commonprefix([run.path.name for run in group]).rstrip("-_. ")  # noqa: RUF071  (letters are meant)
+    return "" if name[:1].isdigit() else name
 
 
 def title_of(run: FinishedRun) -> str:

@@ -21,6 +21,8 @@ from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from fedreid.reports.pdf_font import pdf_fonts
+
 INK, MUTED, GRID, PAPER = "#1f2328", "#656d76", "#d8dee4", "#fefefe"
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#b0578d", "#b58900", "#56b4e9")
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -97,7 +99,7 @@ def write_png(figure: Figure, path: Path) -> None:
 
 def write_pdf(figure: Figure, path: Path) -> None:
     """Save as vectors with their fonts inside, for a paper; the same bytes every time."""
-    with mpl.rc_context(STYLE | {"pdf.fonttype": 42}):  # TrueType: what journals ask for
+    with mpl.rc_context(STYLE | {"pdf.fonttype": 42, "font.sans-serif": pdf_fonts()}):  # TrueType, as journals want
         FigureCanvasPdf(figure)
         figure.savefig(path, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
 

@@ -1,4 +1,4 @@
-"""What the reference and the best of the others find, test set by test set, so that they can be looked at side by side."""
+"""What the reference and the best of the others find, test set by test set, to be looked at side by side."""
 
 from __future__ import annotations
 

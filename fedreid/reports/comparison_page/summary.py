@@ -12,7 +12,7 @@ from fedreid.comparison.statistics import PairedDifference
 from fedreid.reports.comparison_page import winners
 from fedreid.reports.comparison_page.costs import SHOWN, Costs
 from fedreid.reports.comparison_page.fairness_tables import over_alone, over_shared
-from fedreid.reports.comparison_page.kinds import by_seed, has_intervals, kind_of, mean_of
+from fedreid.reports.comparison_page.kinds import by_seed, has_intervals, kind_of, mean_of, seeds_told
 from fedreid.reports.numbers import is_missing, percent
 
 MOST_SETS = 3  # datasets whose worst client is told
@@ -113,7 +113,8 @@ def _sure(found: Comparison) -> str:
             f"Every variant has {seeds(len(found.variants[0].runs))} ({', '.join(map(str, found.variants[0].seeds))})."
         )
     else:
-        told = f"Seeds: {', '.join(f'{name} {number}' for name, number in numbers.items())}."
+        fewest = min(numbers, key=numbers.__getitem__)
+        told = f"Variants have {seeds_told(found.variants)}; {fewest} has the fewest."
     if not has_intervals(found.variants):
         return (
             f"{told} One seed doesn't say how far chance goes, so intervals and verdicts are withheld. Repeat it with "

@@ -13,6 +13,7 @@ from fedreid.headline import headline as headline_of
 from fedreid.reports.comparison_page.kinds import MOST_SEEDS, kind_of, label
 from fedreid.reports.numbers import percent, plural
 
+MOST_NAMED = 3  # variants in one sentence
 MOST_SETS = 4  # test sets with a sentence of their own
 
 Scored = Mapping[str, Sequence[Contrast]]  # by dataset: the federated variants that have the headline score
@@ -63,9 +64,12 @@ def headline(found: Comparison, scope: str) -> str:
     better = Counter(each.variant for each in _all(by_dataset) if each.verdict == "better")
     if not better:
         of = f" of the {len(rivals)} other federated variants" if len(rivals) > 1 else " of the others"
-        names = f"None{of}" if len(rivals) > 1 else next(iter(rivals))
+        names = f"none{of}" if len(rivals) > 1 else next(iter(rivals))
         no = "is" if len(rivals) > 1 else "is not"
         return f"{capital(where)} {names} {no} better than {found.reference} beyond chance."
+    if len(better) > MOST_NAMED:
+        told = f"{len(better)} of {len(rivals)} other federated variants"
+        return f"{capital(where)} {told} are better than {found.reference}, beyond chance."
     named = [
         name if number == len(by_dataset) else f"{name} (on {number} of {plural(len(by_dataset), 'test set')})"
         for name, number in better.most_common()

@@ -16,6 +16,7 @@ from tests.benchmarks.pruning_jobs import DENSE, WHOLE, Plan
 from tests.benchmarks.tools import table
 
 FIGURE, ROWS = "accuracy-macs", "rows.csv"
+READING = Path(__file__).with_name("pruning_words.md")  # of the committed run
 DRAWN = ("caie", "l1", "uniform", "loss only", "psfp")
 METRICS = {"mAP": "mAP", "rank1": "rank-1"}
 WORDS = {
@@ -74,6 +75,8 @@ def _lines(rows: pd.DataFrame, plan: Plan) -> Iterator[str]:
     for metric, name in METRICS.items():
         yield f"![{name} against MACs]({FIGURE}-{metric}.png)"
         yield ""
+    if not scenario.data.synthetic_twin:
+        yield READING.read_text(encoding="utf-8")
     yield "## What this says of the papers' claims"
     yield ""
     yield from _claims(rows, plan)

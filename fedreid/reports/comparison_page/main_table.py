@@ -134,7 +134,7 @@ def _worst(unfair: Mapping[tuple[str, str], Fairness], dataset: str) -> list[Col
             return Cell(DASH)
         if found.is_lasting:
             return Cell(f"{found.worst:.1f}", detail=f"client {found.worst_client}", value=found.worst)
-        return Cell(f"{found.lowest:.1f}", detail="each seed's", value=found.lowest)
+        return Cell(f"{found.lowest:.1f}", value=found.lowest)
 
     return [Column("Worst client mAP", worst, "high")]
 

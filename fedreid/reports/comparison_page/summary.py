@@ -30,7 +30,7 @@ def answers(found: Comparison, costs: Mapping[str, Costs], fairness: Sequence[Fa
         ("On people nobody trained on", winners.lines(found, "generic")),
         ("On the clients' own people", winners.lines(found, "personalized")),
         ("At which cost", [_cost(found, costs, winner)]),
-        ("Is personalization worth it?", [_worth(found, winner)]),
+        ("Is personalization worth it?", [_worth(found, winners.winner(found, scopes=("personalized", "generic")))]),
         ("Who is worst off?", _worst(found, fairness)),
         ("How sure is that?", [_sure(found)]),
     ]
@@ -62,7 +62,7 @@ def _cost(found: Comparison, costs: Mapping[str, Costs], winner: str) -> str:
 
 
 def _worth(found: Comparison, winner: str) -> str:
-    """The winner's own models against its shared one and against training alone."""
+    """The best own models against their variant's shared one and against training alone."""
     variant = next(each for each in found.variants if each.name == winner)
     own = mean_of(by_seed(variant, "own"))
     if own is None or kind_of(variant) != "federated":

@@ -36,13 +36,14 @@ def highest(contrasts: Sequence[Contrast]) -> Contrast:
     return max(contrasts, key=lambda each: each.score.mean)
 
 
-def winner(found: Comparison, *, without: str = "") -> str:
+def winner(found: Comparison, *, without: str = "", scopes: Sequence[str] = tuple(SUBJECTS)) -> str:
     """The federated variant that is first on most test sets, or for the clients' own people; else the reference.
 
     Args:
         without: a variant that is out of the running.
+        scopes: what counts, and where nothing was scored there, what counts then.
     """
-    for scope in SUBJECTS:
+    for scope in scopes:
         rivals = [[each for each in all_of if each.variant != without] for all_of in scored(found, scope).values()]
         if firsts := Counter(highest(each).variant for each in rivals if each):
             return firsts.most_common(1)[0][0]

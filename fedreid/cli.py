@@ -40,6 +40,7 @@ app.command()(prune)
 app.command()(track)
 
 RunFolder = Annotated[Path, typer.Argument(help="folder of a run", show_default=False)]
+ReportFolder = Annotated[Path, typer.Argument(help="folder of a run or of a comparison", show_default=False)]
 
 
 @app.command()
@@ -66,11 +67,11 @@ def resume(run_dir: RunFolder) -> None:
 
 
 @app.command()
-def report(run_dir: RunFolder) -> None:
-    """Write the report of a run again, also of one that isn't finished."""
+def report(folder: ReportFolder) -> None:
+    """Write the report of a run or of a comparison again, also of one that isn't finished; nothing is run."""
     from fedreid.reports import write_report
 
-    Console().print(f"report: {write_report(run_dir)}", soft_wrap=True, highlight=False)
+    Console().print(f"report: {write_report(folder)}", soft_wrap=True, highlight=False)
 
 
 @scenario_app.command("show")

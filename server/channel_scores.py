@@ -19,7 +19,9 @@ STAGE = "scoring channels"
 
 
 def client_scores(federation: Federation, arrays: ArrayRecord, server_round: int) -> Sequence[Scores]:
-    """One query to every client; one number for each channel leaves it.
+    """One query to every client that trains; one number for each channel leaves it.
+
+    Where each client has a map of its own, those that are only tested make one, too.
 
     Args:
         arrays: the whole network as it is.
@@ -31,7 +33,10 @@ def client_scores(federation: Federation, arrays: ArrayRecord, server_round: int
     Raises:
         RunError: nobody answered; or, where each client has its own map, somebody didn't.
     """
-    setup, everyone = federation.setup, range(federation.data.num_clients)
+    setup, is_local = federation.setup, federation.setup.scenario.pruning.scores == "local"
+    everyone: Sequence[int] = range(federation.data.num_clients)
+    if not is_local:
+        everyone = sorted(set(setup.scenario.federation.participants)) or everyone
     nodes = {client: node for node, client in federation.clients.items()}
     content = wire.instruction(arrays, str(setup.run_dir), server_round)
     messages = [Message(content, dst_node_id=nodes[client], message_type=wire.SCORES) for client in everyone]
@@ -42,7 +47,6 @@ def client_scores(federation: Federation, arrays: ArrayRecord, server_round: int
         scores.append({name: values.copy() for name, values in wire.channel_scores_of(answer).items()})
         weights.append(wire.metrics_of(answer)[wire.NUM_EXAMPLES])
         federation.progress.stage(STAGE, done, len(messages))
-    is_local = setup.scenario.pruning.scores == "local"
     if not scores or (is_local and len(scores) < len(messages)):
         raise RunError(f"{len(scores)} of {len(messages)} clients scored channels: there is no map for the others.")
     return [mean_scores([mine], [1.0]) for mine in scores] if is_local else [mean_scores(scores, weights)]

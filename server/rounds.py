@@ -173,6 +173,8 @@ class Federation:
     def _without_answers(self, server_round: int, arrays: ArrayRecord) -> ArrayRecord:
         """Nobody was there, or in time: the model stays as it is."""
         self.progress.message(f"round {server_round}: no client answered in time; the model stays as it was")
+        if server_round == self.settings.rounds:  # soft pruning cuts its tiers out of the model as it is
+            arrays = self.tiers.after(server_round, arrays)
         metrics: dict[str, float] = {}
         if self._is_evaluated(server_round):
             metrics = self._evaluate_generic(server_round, arrays)

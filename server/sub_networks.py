@@ -182,7 +182,8 @@ class SubNetworks:
         """Whether some client's training measured the statistics that a tier's slice has."""
         if self.settings.batchnorm == "recalibrate":
             return False
-        return not self.has_own_statistics or bool(self.tiers.clients(place))
+        participants = self.setup.scenario.federation.participants or range(len(self.tiers.of_client))
+        return not set(participants).isdisjoint(self.tiers.clients(place))
 
     @property
     def is_whole_measured(self) -> bool:

@@ -15,6 +15,7 @@ from fedreid.training.device import torch_threads
 from server.channel_scores import client_scores
 from server.soft_pruning import SoftPruning, without_rows
 from server.sub_networks import open_sub_networks
+from server.tier_lines import lines
 from server.tiers import made_again, make_tiers
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ class TierRounds:
             scores = client_scores(federation, wire.to_record(federation.model.start_arrays), 0)
             with torch_threads(self.setup.scenario.runtime.server_threads):
                 make_tiers(self.setup, scores).save(run_dir)
+        if done == 0 and (tiers := Tiers.load(run_dir, done)) is not None:
+            for line in lines(tiers, self.setup.scenario.federation.participants):
+                federation.progress.message(line)
         if self.soft is None:
             federation.sub_networks = open_sub_networks(self.setup, federation.model, done)
             federation.strategy.sub_networks = federation.sub_networks

@@ -72,7 +72,7 @@ def assign(
         limits = {} if budget is None else limits_of(budget, whole[client])
         place = largest_fitting(own, limits)
         if place is None:
-            rows += _rows(client, own[-1], limits)
+            rows += _rows(client, own[-1], limits, {} if budget is None else budget.stated)
         found.append(0 if place is None else place)
     if rows:
         raise UserError(
@@ -83,12 +83,19 @@ def assign(
     return found
 
 
-def _rows(client: int, smallest: Amounts, limits: Amounts) -> list[tuple[str, str, str, str]]:
-    return [
-        (str(client), UNITS[name], f"{limit:,.6g}", f"{smallest[name]:,.6g}")
-        for name, limit in limits.items()
-        if smallest[name] > limit
-    ]
+def _rows(
+    client: int, smallest: Amounts, limits: Amounts, stated: Mapping[str, float]
+) -> list[tuple[str, str, str, str]]:
+    """
+    Args:
+        stated: the limits as the scenario has them; a device's memory isn't among them.
+    """
+    rows = []
+    for name, limit in limits.items():
+        if smallest[name] > limit:
+            share = f" ({stated[name]:g} of the whole network's)" if stated.get(name, 2) <= 1 else ""
+            rows.append((str(client), UNITS[name], f"{limit:,.6g}{share}", f"{smallest[name]:,.6g}"))
+    return rows
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -11,6 +11,8 @@ import logging
 import platform
 from pathlib import Path
 
+import torch
+
 from fedreid import run_folder
 from fedreid.errors import UserError
 from fedreid.models import build_backbone
@@ -68,19 +70,30 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure, and write the table.
 
     Raises:
-        UserError: see `maps_to_measure`.
+        UserError: a machine or a file that isn't there; see also `maps_to_measure`.
     """
     parser = argparse.ArgumentParser(prog="python -m fedreid.pruning.measure_tiers", description=__doc__)
     parser.add_argument("scenario", type=Path, help="a scenario with tiers, or a run folder of one")
     parser.add_argument("table", type=Path, help="the file to write")
     parser.add_argument("--name", default="", help="what the machine is called; by default its host name")
-    parser.add_argument("--device", default="cpu", help="where layers run: cpu or cuda")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="where layers run: cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="of the CPU")
     chosen = parser.parse_args(arguments)
+    _refuse(chosen)
     scenario, maps = maps_to_measure(chosen.scenario)
     measure = measure_on(chosen.device, threads=chosen.threads)
     measured(scenario, maps, chosen.name or platform.node(), measure).save(chosen.table)
     logger.info("%s", chosen.table)
+
+
+def _refuse(chosen: argparse.Namespace) -> None:
+    """What would fail only after the measurement, or with words that aren't about the command."""
+    if chosen.device == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda, but torch sees no GPU here.")
+    if chosen.threads < 1:
+        raise UserError(f"--threads {chosen.threads}: expected at least 1.")
+    if chosen.table.is_dir() or not chosen.table.absolute().parent.is_dir():
+        raise UserError(f"{chosen.table} can't be written: expected a file in a folder that exists.")
 
 
 if __name__ == "__main__":

@@ -50,8 +50,8 @@ def best_cells(table: Table) -> set[tuple[int, int]]:
             for place, row in enumerate(table.rows)
             if not row.is_total and not row.is_bound and (value := number_of(row.cells[column])) is not None
         }
-        if len({_shown(table, place, column) for place in values}) == 1:
-            continue  # all the same: none is better
+        if len({_shown(table, place, column) for place in values}) < 2:
+            continue  # all the same, or none that counts: none is better
         best = max(values, key=values.__getitem__) if better == "high" else min(values, key=values.__getitem__)
         text = _shown(table, best, column)
         found |= {(place, column) for place in values if _shown(table, place, column) == text}

@@ -90,16 +90,25 @@ def legend(axes: Axes, columns: int = 3) -> None:
     )
 
 
+def settle(figure: Figure) -> None:
+    """Lay a figure out for good: left to itself, matplotlib does so for each form, and draws it once more for that."""
+    FigureCanvasAgg(figure)
+    if (engine := figure.get_layout_engine()) is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)
+
+
 def write_png(figure: Figure, path: Path) -> None:
     """Save on a white ground, in twice the screen's resolution."""
     with mpl.rc_context(STYLE):
-        FigureCanvasAgg(figure)
+        settle(figure)
         figure.savefig(path, format="png", dpi=200, facecolor="white", metadata={"Software": None})
 
 
 def write_pdf(figure: Figure, path: Path) -> None:
     """Save as vectors with their fonts inside, for a paper; the same bytes every time."""
     with mpl.rc_context(STYLE | {"pdf.fonttype": 42, "font.sans-serif": pdf_fonts()}):  # TrueType, as journals want
+        settle(figure)
         FigureCanvasPdf(figure)
         figure.savefig(path, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
 
@@ -108,6 +117,7 @@ def to_svg(figure: Figure, name: str, alt: str) -> str:
     """The figure as an <svg> element for a page, with the page's colours and font; `alt` is for who can't see it."""
     buffer = io.StringIO()
     with mpl.rc_context(STYLE | {"svg.hashsalt": name}):
+        settle(figure)
         FigureCanvasSVG(figure)
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return _themed(buffer.getvalue(), name, alt)

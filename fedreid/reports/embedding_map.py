@@ -32,14 +32,14 @@ def in_the_plane(embeddings: np.ndarray) -> tuple[np.ndarray, float]:
         embeddings: (n, dim); one dimension alone gives a plane with zeros.
     """
     centred = embeddings.astype(np.float64) - embeddings.mean(0, dtype=np.float64)
-    left, lengths, _ = np.linalg.svd(centred, full_matrices=False)
-    places = np.zeros((len(centred), 2))
-    found = (left * lengths)[:, :2]
+    variances, directions = np.linalg.eigh(centred @ centred.T)  # of few images in many dimensions: less than an SVD
+    largest = np.argsort(variances)[::-1][: min(2, *centred.shape)]
+    found = directions[:, largest] * np.sqrt(variances[largest].clip(0))
     signs = np.sign(found[np.abs(found).argmax(0), np.arange(found.shape[1])])
+    places = np.zeros((len(centred), 2))
     places[:, : found.shape[1]] = found * np.where(signs == 0, 1, signs)
-    variances = np.square(lengths)
     total = float(variances.sum())
-    return places, float(variances[:2].sum()) / total if total > 0 else 0.0
+    return places, float(variances[largest].sum()) / total if total > 0 else 0.0
 
 
 def _map(name: str, examples: Examples) -> Drawing:

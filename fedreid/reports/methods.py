@@ -89,15 +89,19 @@ def method_sentence(method: MethodSettings) -> str:
     return METHODS[method.name].does.format(**fields)
 
 
-def strategy_sentence(scenario: Scenario) -> str:
-    """How the server makes one model of many, by the strategy's name."""
+def strategy_sentence(scenario: Scenario, weighted_by: str = "") -> str:
+    """How the server makes one model of many, by the strategy's name.
+
+    Args:
+        weighted_by: a client's weight in the mean, if it isn't the usual one.
+    """
     method = scenario.method
     if method.name == "centralised":
         return "none: there is one model only."
     if method.name == "local_only":
         return "none: what the server keeps is the start."
     entry, settings = STRATEGIES[scenario.federation.strategy], scenario.aggregation
-    fields = settings.model_dump() | {"weights": weights(scenario)}
+    fields = settings.model_dump() | {"weights": weighted_by or weights(scenario)}
     extra = {
         "fedface": "; then the proxies of all clients are moved apart",
         "fedpav": "; then distillation on public images" if method.fedpav.distillation else "",

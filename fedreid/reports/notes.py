@@ -24,6 +24,9 @@ from fedreid.reports.protocol_words import (
     STRANGERS,
     TEST_SET,
 )  # fmt: skip
+from fedreid.reports.tier_words import in_parts
+from fedreid.reports.tier_words import protocol as tiers_protocol
+from fedreid.reports.tier_words import statistics as tiers_statistics
 from fedreid.reports.words import start_name
 
 MOST_NAMED = 20  # unreadable images or clients named in one sentence; the page lists more, summary.json all
@@ -33,7 +36,8 @@ def protocol(run: RunFolder, findings: Findings) -> list[tuple[str, str]]:
     """(term, explanation) of what was trained and how it was evaluated."""
     scenario, start, names = run.scenario, start_name(run), findings.names
     notes = [("Method", f"{names.method}. {method_sentence(scenario.method)}")]
-    notes.append(("Aggregation", capitalised(strategy_sentence(scenario))))
+    notes.append(("Aggregation", capitalised(strategy_sentence(scenario, in_parts(run, weights(scenario))))))
+    notes += tiers_protocol(run)
     if not findings.generic or any(result.is_ranked for result in findings.generic):
         notes.append(("Generic", GENERIC.format(shared=names.shared)))
     notes += faces_protocol(findings, scenario)
@@ -45,7 +49,7 @@ def protocol(run: RunFolder, findings: Findings) -> list[tuple[str, str]]:
         lonely = scenario.average_epochs(max(1, len(run.data.get("clients", ()))))
         notes.append(("Local only", LOCAL_ONLY.format(start=start, epochs=plural(lonely, "epoch"))))
     again = RECALIBRATED if scenario.batchnorm != "average" and run.data.get("public", {}).get("images") else ""
-    policy = f"Policy {scenario.batchnorm}: {BATCHNORM[scenario.batchnorm]}{again}"
+    policy = f"Policy {scenario.batchnorm}: {BATCHNORM[scenario.batchnorm]}{again}{tiers_statistics(run)}"
     notes.append(("BatchNorm", policy if scenario.model.has_batchnorm else NO_BATCHNORM))
     if scenario.federation.fraction < 1:
         notes.append(("Participation", PARTICIPATION.format(percent=100 * scenario.federation.fraction)))
@@ -141,7 +145,9 @@ def _server_step(run: RunFolder) -> str:
     if run.scenario.method.name in ("centralised", "local_only"):
         return "none"
     strategy = run.scenario.federation.strategy
-    return STRATEGIES[strategy].title + (f", weights by {weights(run.scenario)}" if strategy == "fedavg" else "")
+    return STRATEGIES[strategy].title + (
+        f", weights by {in_parts(run, weights(run.scenario))}" if strategy == "fedavg" else ""
+    )
 
 
 def data_notes(run: RunFolder) -> list[str]:

@@ -1,11 +1,10 @@
-"""Figures of one or two panels, and the layout that stays."""
+"""Figures of several panels, one above the other."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from fedreid.reports.drawing import WIDTH
@@ -25,12 +24,3 @@ def panels(labels: Sequence[str], inner: float) -> tuple[Figure, list[Axes]]:
     for axes, label in zip(found, labels, strict=True):
         axes.set_ylabel(label)
     return figure, found
-
-
-def settle(figure: Figure) -> None:
-    """Lay a figure out for good, so that saving it in three forms doesn't do so three times, nor otherwise."""
-    FigureCanvasAgg(figure)
-    engine = figure.get_layout_engine()
-    if engine is not None:
-        engine.execute(figure)
-        figure.set_layout_engine("none")

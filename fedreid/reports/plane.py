@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from fedreid.reports.drawing import MUTED, PAPER, SERIES, Drawing, blank, legend
+from fedreid.reports.drawing import MUTED, PAPER, SERIES, Drawing, blank, legend, settle
 from fedreid.reports.findings import Findings
-from fedreid.reports.panels import settle
 from fedreid.reports.point_labels import Point, Segment, label_points
 
 FEWEST = 2  # rounds with both scores; one is no way

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from fedreid.errors import UserError
-from fedreid.pruning.tiers import Tier, Tiers
+from fedreid.pruning.tiers import Tier
 from fedreid.reports.findings import Findings, Generic
 from fedreid.reports.loading import RunFolder
-from fedreid.reports.numbers import DASH, count, is_missing, percent
-from fedreid.reports.tables import Row, Table, row
+from fedreid.reports.numbers import DASH, count, is_missing, percent, points
+from fedreid.reports.open_set import heading
+from fedreid.reports.tables import MOST_OPEN, Cell, Row, Table, row
+from fedreid.reports.tier_words import reference, score_of, tiers_of
 
 LAST = (
     ", with the whole network. Soft pruning saves nothing on the way: everybody trained and sent the whole network in "
@@ -18,28 +19,34 @@ MOST_NAMED = 8  # clients of a tier that are named one by one
 
 def tiers_table(run: RunFolder, findings: Findings) -> Table | None:
     """One row for each tier; None where all clients have the whole network."""
-    try:
-        tiers = Tiers.load(run.path)
-    except UserError:  # a report is made of what is there
+    tiers = tiers_of(run)
+    if tiers is None:
         return None
-    if tiers is None or tiers.is_trivial:
-        return None
-    ranked = [result for result in findings.generic if result.is_ranked]
-    datasets = tuple(f"Generic mAP · {result.dataset}" for result in ranked)
+    scored = [result for result in findings.generic if any(score_of(result, tier) for tier in tiers.tiers)]
+    datasets = tuple(f"Generic {heading(result.metric)} · {result.dataset}" for result in scored)
     sent = 2e-6 * run.summary.get("model", {}).get("wire_bytes", 0) if tiers.come_last else None
-    rows = tuple(_row(tier, tiers.clients(place), ranked, findings, sent) for place, tier in enumerate(tiers.tiers))
+    first = reference(run, tiers)
+    rows = tuple(
+        _row(tier, tiers.clients(place), scored, findings, first, sent) for place, tier in enumerate(tiers.tiers)
+    )
     note = (
-        "MACs are for one image; traffic is both ways, of one client in one round. Generic: the tier's part of the "
-        "last global model, on people nobody trained on. Personalized: the mean over the tier's clients"
+        "MACs are for one image; memory is that of training; traffic is both ways, of one client in one round. "
+        "Generic: the tier's part of the last global model, on people nobody trained on, and behind it the difference "
+        "to the largest tier that somebody trained. Personalized: the mean over the tier's clients"
     )
     note += LAST if tiers.come_last else "."
-    columns = ("Tier", "Clients", "MACs", "Parameters", "MB per round", *datasets, "Personalized mAP")
-    return Table("", columns, rows, note, text_columns=2)
+    columns = ("Tier", "Clients", "MACs", "Parameters", "Memory (MB)", "MB per round", *datasets, "Personalized mAP")
+    is_folded = len(rows) > MOST_OPEN
+    return Table("Every client's part" if is_folded else "", columns, rows, note, text_columns=2, is_folded=is_folded,
+                 name="tiers")  # fmt: skip
 
 
-def _row(tier: Tier, clients: list[int], generic: list[Generic], findings: Findings, sent: float | None = None) -> Row:
+def _row(
+    tier: Tier, clients: list[int], scored: list[Generic], findings: Findings, first: Tier, sent: float | None
+) -> Row:
     """
     Args:
+        first: the tier that others are held against.
         sent: megabytes that each client received and sent in a round, if not those of its tier.
     """
     known = [client for client in clients if client in findings.clients.index]
@@ -49,8 +56,9 @@ def _row(tier: Tier, clients: list[int], generic: list[Generic], findings: Findi
         _names(clients),
         f"{tier.amounts['macs'] / 1e6:,.1f} M",
         count(tier.amounts["params"]),
+        f"{tier.amounts['memory_mb']:,.1f}",
         f"{tier.amounts['round_mb'] if sent is None else sent:,.2f}",
-        *(_score(result, tier) for result in generic),
+        *(_score(result, tier, first) for result in scored),
         DASH if is_missing(own) else percent(float(own)),
     )
 
@@ -63,6 +71,9 @@ def _names(clients: list[int]) -> str:
     return f"{len(clients)} clients"
 
 
-def _score(result: Generic, tier: Tier) -> str:
-    value = result.final.get("mAP" if tier.is_whole else f"tier-{tier.name}/mAP")
-    return DASH if is_missing(value) else percent(value)
+def _score(result: Generic, tier: Tier, first: Tier) -> Cell:
+    value, best = score_of(result, tier), score_of(result, first)
+    if value is None or is_missing(value):
+        return Cell(DASH)
+    is_compared = tier != first and best is not None and not is_missing(best)
+    return Cell(percent(value), detail=points(value - best) if is_compared else "", value=value)  # type: ignore[operator]

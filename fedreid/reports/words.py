@@ -11,6 +11,7 @@ from fedreid.reports.names import Names, capitalised
 from fedreid.reports.numbers import is_missing, percent, plural, points
 from fedreid.reports.open_set import IDENTIFICATION, heading, rates_among
 from fedreid.reports.overview import MANY, sentences
+from fedreid.reports.tier_words import paragraph
 from fedreid.scenario.source_schema import is_unseen
 
 SAME = 0.05  # a difference that one decimal shows as 0.0
@@ -28,7 +29,7 @@ def summary(run: RunFolder, findings: Findings) -> list[str]:
     generic = [_generic(run, result, findings.names) for result in findings.generic] or [[nothing]]
     if len(generic) >= MANY and (together := sentences(run, findings, start_name(run))):
         generic = [together]
-    paragraphs = [[_what(run, findings)], *generic, _personalized(run, findings)]
+    paragraphs = [[_what(run, findings)], *generic, paragraph(run, findings), _personalized(run, findings)]
     return [" ".join(sentences).replace(" %", "\u00a0%") for sentences in paragraphs if sentences]
 
 

@@ -42,8 +42,8 @@ def without_effect(scenario: Scenario) -> list[str]:
 def _of_pruning(scenario: Scenario) -> dict[str, str | bool]:
     pruning = scenario.pruning
     names = [name for name in type(pruning).model_fields if name not in ("tiers", "budgets")]
-    if not pruning.is_on:
-        return dict.fromkeys((f"pruning.{name}" for name in names), "pruning.tiers = []")
+    if all(share == 1 for share in pruning.tiers):
+        return dict.fromkeys((f"pruning.{name}" for name in names), f"pruning.tiers = {list(pruning.tiers)}")
     by_place = pruning.maps != "importance" and f"maps = {pruning.maps!r}"
     has_own = pruning.criterion == "caie" and "caie has a schedule of its own"
     without_data = pruning.scores in ("weights", "progressive") and f"scores = {pruning.scores!r}"

@@ -9,6 +9,7 @@ from tests.benchmarks import (
     pruned_training,
     pruning_costs,
     ranking,
+    reports,
     round_trip,
     server_memory,
     synthetic_difficulty,
@@ -17,6 +18,6 @@ from tests.benchmarks import (
 
 for module in (
     ranking, verification, hard_negatives, fedfr_round, round_trip, server_memory, engines, synthetic_difficulty,
-    dataset_cache, pruning_costs, pruned_aggregation, pruned_training,
+    dataset_cache, pruning_costs, pruned_aggregation, pruned_training, reports,
 ):  # fmt: skip
     module.main()

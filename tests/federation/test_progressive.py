@@ -233,6 +233,15 @@ def test_a_robust_strategy_averages_whole_networks(scenario: Path, tmp_path: Pat
     assert "generic/tiny/tier-0.5/mAP" in run.final
 
 
+def test_tiers_come_also_when_nobody_answers_in_the_last_round(scenario: Path, tmp_path: Path) -> None:
+    away = tmp_path / "away.csv"
+    away.write_text("client,first_round,last_round,slowdown\n" + "".join(f"{client},2,2,0\n" for client in range(3)))
+    overrides = [*SOFT, "federation.rounds=2", f"system.trace={away}"]
+    run = fedreid.run(scenario, out=tmp_path / "run", overrides=overrides)
+    assert {"generic/tiny/tier-0.5/mAP", "generic/tiny/tier-0.25/mAP"} <= run.final.keys()
+    assert (run.run_dir / "tiers" / "tier-0.25.safetensors").exists()
+
+
 def longest(run: fedreid.RunResult) -> float:
     """How many times as long as the starting model's longest filter the final model's longest one is."""
     start, final = (load_file(run.run_dir / name) for name in ("start.safetensors", "model.safetensors"))

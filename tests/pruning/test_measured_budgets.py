@@ -98,6 +98,23 @@ def test_the_command_writes_a_table_of_all_tiers(scenario: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
+    ("table", "options", "text"),
+    [
+        ("board.json", ("--device", "cuda"), "torch sees no GPU here"),
+        ("board.json", ("--threads", "0"), "--threads 0: expected at least 1"),
+        ("none/board.json", (), r"none/board\.json can't be written"),
+        (".", (), "expected a file in a folder that exists"),
+    ],
+)
+def test_a_machine_or_file_that_is_not_there_is_refused_before_measuring(
+    table: str, options: tuple[str, ...], text: str, scenario: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UserError, match=text):
+        main([str(scenario), str(tmp_path / table), *options])
+
+
+@pytest.mark.parametrize(
     ("line", "text"),
     [
         ("tiers = []", "has no tiers"),

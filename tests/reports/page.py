@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fedreid.reports import write_report
 
-VOID = {"meta", "br", "use", "path", "link", "img"}
+VOID = {"meta", "br", "use", "path", "link", "img", "col"}
 RESOURCES = {"src", "href", "xlink:href", "srcset", "data", "poster", "action"}
 
 
@@ -43,7 +43,7 @@ class Page(HTMLParser):
             self.small -= bool(self.small) and tag == "span"
 
     def handle_data(self, data: str) -> None:
-        if {"td", "th"} & set(self.open[-2:]) and not self.small:
+        if {"td", "th"} & set(self.open) and not self.small:
             self.tables[-1][-1][-1] += data
 
     def table(self, *columns: str) -> list[dict[str, str]]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from statistics import fmean
 
@@ -16,7 +14,6 @@ import pytest
 from fedreid.errors import RunError
 from fedreid.reports import write_report
 from tests.reports.made_up import make_run
-from tests.reports.made_up_open_set import make_fedfr
 from tests.reports.page import Page, metric, read, write
 
 
@@ -229,27 +226,3 @@ def test_a_gallery_without_any_match(tmp_path: Path) -> None:
     text = read(run_dir, "report.md")
     assert "nothing can be ranked: no query has a match in the gallery." in text
     assert "nan" not in text
-
-
-CHROMIUM = shutil.which("chromium") or ""
-OFFLINE = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
-
-
-@pytest.mark.skipif(not CHROMIUM, reason="no browser here")
-@pytest.mark.parametrize("width", [390, 1200])
-@pytest.mark.usefixtures("page_only")
-def test_a_browser_finds_nothing_to_scroll_sideways(tmp_path: Path, width: int) -> None:
-    page = write_report(make_fedfr(make_run(tmp_path / "run", clients=8)))
-    probe = f"""<script>
-        document.body.style.width = "{width}px";  // a window of this browser can't be narrower than 500
-        document.body.append(`widest: ${{document.querySelector("main").scrollWidth}}`);
-    </script>"""
-    page.write_text(read(page.parent).replace("</body>", f"{probe}</body>"), encoding="utf-8")
-    profile = f"--user-data-dir={tmp_path / 'profile'}"
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", *OFFLINE, profile, f"--window-size={width},900"]
-    done = subprocess.run(
-        [*command, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=60, check=True
-    )
-    widest = re.search(r"widest: (\d+)\s*</body>", done.stdout)
-    assert widest
-    assert int(widest.group(1)) <= width

@@ -56,6 +56,11 @@ def test_ties_share_it_and_a_column_of_equals_has_none() -> None:
     assert best_cells(Table("", ("", "x", "y"), rows, better=("", "high", "high"))) == {(0, 1), (1, 1)}
 
 
+def test_bounds_alone_in_a_column_leave_it_without_a_best() -> None:
+    rows = (row("a", "–"), row("bound", "1.0", is_bound=True))
+    assert best_cells(Table("", ("", "x"), rows, better=("", "high"))) == set()
+
+
 def test_csv_has_plain_unrounded_numbers() -> None:
     found = list(csv.DictReader(io.StringIO(to_csv(SCORES))))
     assert found[0] == {

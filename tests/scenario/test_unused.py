@@ -33,6 +33,10 @@ def told(tmp_path: Path, *overrides: str) -> list[str]:
         (["sampling.images=8"], "sampling.images = 8 has no effect: sampling.identities = 0"),
         (["method.milestones=[0.9]"], "method.milestones = (0.9,) has no effect: method.schedule = 'constant'"),
         (["faithful.drop_last=true"], "faithful.drop_last = True has no effect: without public images"),
+        (
+            ["pruning.tiers=[1.0]", "pruning.aggregation_weight=uniform"],
+            "pruning.aggregation_weight = 'uniform' has no effect: pruning.tiers = [1.0]",
+        ),
         (["faithful.random_previous=true"], "faithful.random_previous = True has no effect"),
     ],
 )

@@ -18,8 +18,7 @@ from fedreid.reports.comparison_figures import (
     spread,
 )
 from fedreid.reports.comparison_figures.measured import measure
-from fedreid.reports.drawing import Drawing
-from fedreid.reports.panels import settle
+from fedreid.reports.drawing import Drawing, settle
 
 __all__ = ["comparison_figures"]
 

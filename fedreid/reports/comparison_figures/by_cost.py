@@ -9,8 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from fedreid.reports.comparison_figures.curves import generic_of, has_rounds
-from fedreid.reports.comparison_figures.drawn import INNER, band_opacity, draw_curve, draw_level
+from fedreid.reports.comparison_figures.drawn import INNER, band_opacity, draw_curve
 from fedreid.reports.comparison_figures.ends import End, name_panels
+from fedreid.reports.comparison_figures.levels import draw_levels, told
 from fedreid.reports.comparison_figures.measured import Field, Scope, Subject
 from fedreid.reports.comparison_figures.units import unit_of
 from fedreid.reports.comparison_figures.words import SCOPES, means, muted, scope_label, upwards
@@ -68,21 +69,23 @@ def _figure(field: Field, cost: str, title: str, shown: list[Panel]) -> Drawing:
     figure, places = panels([scope_label(field, panel.scope) for panel in shown], INNER)
     looks = {subject.look.curve for panel in shown for subject, *_ in panel.curves}
     shade = band_opacity([*looks])
-    named = [_draw(axes, panel, scale, shade) for axes, panel in zip(places, shown, strict=True)]
+    drawn = [_draw(axes, panel, scale, shade) for axes, panel in zip(places, shown, strict=True)]
     places[-1].set_xlim(left=0)
     places[-1].set_xlabel(f"{unit} sent and received" if cost == "bytes" else unit)
-    name_panels([*zip(places, named, strict=True)], INNER)
-    flat = dict.fromkeys(each.name for panel in shown for each in panel.flat)
+    name_panels([(axes, ends) for axes, (ends, _) in zip(places, drawn, strict=True)], INNER)
+    flat = dict.fromkeys(look.name for panel, (ends, _) in zip(shown, drawn, strict=True) for look, _ in ends
+                         if look in {each.look for each in panel.flat})  # fmt: skip
+    far = [text for _, texts in drawn for text in texts]
     level = f" Level, without such a cost: {' and '.join(flat)}." if flat else ""
-    told = means((values.shape[1] for panel in shown for _, values, _ in panel.curves), band="bands" if shade else "")
+    seeds = means((values.shape[1] for panel in shown for _, values, _ in panel.curves), band="bands" if shade else "")
     caption = (
         f"{upwards(field, [panel.scope for panel in shown])} Along: what had been spent until then, {WHAT[cost]}; "
-        f"further left is cheaper. {told}{level}{muted(looks)}"
+        f"further left is cheaper. {seeds}{level}{told(far)}{muted(looks)}"
     )
     return Drawing(f"quality-by-{title.replace(' ', '-')}", "curves", f"Quality against {title}", caption, figure)
 
 
-def _draw(axes: Axes, panel: Panel, scale: float, shade: float) -> list[End]:
+def _draw(axes: Axes, panel: Panel, scale: float, shade: float) -> tuple[list[End], list[str]]:
     ends = [draw_curve(axes, each.look.curve, values, shade, spent / scale) for each, values, spent in panel.curves]
-    ends += [draw_level(axes, each.look, each.finals[panel.scope]) for each in panel.flat]
-    return [end for end in ends if end is not None]
+    named, far = draw_levels(axes, [(each.look, each.finals[panel.scope]) for each in panel.flat])
+    return [*(end for end in ends if end is not None), *named], far

@@ -9,6 +9,7 @@ import pandas as pd
 from fedreid.reports.comparison_figures.drawn import HEIGHT, INNER, band_opacity, draw_curve
 from fedreid.reports.comparison_figures.ends import name_curves
 from fedreid.reports.comparison_figures.measured import Subject
+from fedreid.reports.comparison_figures.styles import MOST_CURVES
 from fedreid.reports.comparison_figures.words import means, muted
 from fedreid.reports.curves import by_round
 from fedreid.reports.drawing import Drawing, blank
@@ -24,7 +25,8 @@ def by_round_figure(
     Args:
         about: what is drawn, one or two sentences.
     """
-    drawn = [(subject.look.curve, values) for subject, values in curves if len(values)]
+    found = [(subject.look, values) for subject, values in curves if len(values)]
+    drawn = [(look.curve if len(found) > MOST_CURVES else look, values) for look, values in found]
     if not drawn:
         return
     figure, axes = blank(HEIGHT)

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from fedreid.reports.comparison_figures.drawn import HEIGHT, INNER, band_opacity, draw_curve, draw_level
+from fedreid.reports.comparison_figures.drawn import HEIGHT, INNER, band_opacity, draw_curve
 from fedreid.reports.comparison_figures.ends import name_curves
+from fedreid.reports.comparison_figures.levels import draw_levels, told
 from fedreid.reports.comparison_figures.measured import Field, Subject
 from fedreid.reports.comparison_figures.words import CLIENTS, NOBODY, means, muted, title_of
 from fedreid.reports.curves import by_round
@@ -76,9 +77,10 @@ def _figure(name: str, title: str, label: str, about: str, rows: Sequence[Row], 
     shade = band_opacity([subject.look.curve for subject, _ in curves])
     ends = [draw_curve(axes, subject.look.curve, values, shade) for subject, values in curves]
     by_round(axes, label, floor=floor)
-    ends += [draw_level(axes, subject.look.curve, values) for subject, values in flat]
-    name_curves(axes, [end for end in ends if end is not None], INNER)
-    lines = f" Level, without rounds: {' and '.join(subject.name for subject, _ in flat)}." if flat else ""
-    told = means((values.shape[1] for _, values in curves), band="bands" if shade else "")
+    named, far = draw_levels(axes, [(subject.look.curve, values) for subject, values in flat])
+    name_curves(axes, [*(end for end in ends if end is not None), *named], INNER)
+    level = [look.name for look, _ in named]
+    lines = f" Level, without rounds: {' and '.join(level)}." if level else ""
+    seeds = means((values.shape[1] for _, values in curves), band="bands" if shade else "")
     grey = muted(subject.look.curve for subject, *_ in rows)
-    yield Drawing(name, "curves", title, f"{about} {told}{lines}{grey}", figure)
+    yield Drawing(name, "curves", title, f"{about} {seeds}{lines}{told(far)}{grey}", figure)

@@ -42,12 +42,6 @@ def draw_curve(
     return None if look.is_muted else (look, float(mean.iloc[-1]))
 
 
-def draw_level(axes: Axes, look: Look, values: pd.Series) -> End | None:
-    """The mean of final scores that have no rounds, across the figure; its look and height where it has a name."""
-    found = draw_level_at(axes, look, float(values.mean()))
-    return None if look.is_muted else (look, found)
-
-
 def draw_level_at(axes: Axes, look: Look, value: float) -> float:
     """A score across the figure, also where that makes room for it. Call when everything else is drawn."""
     axes.axhline(

@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from fedreid.reports.comparison_figures.drawn import draw_level_at
 from fedreid.reports.comparison_figures.ends import End, name_ends
 from fedreid.reports.comparison_figures.styles import Look
-from fedreid.reports.drawing import MUTED, PAPER
-from fedreid.reports.panels import settle
+from fedreid.reports.drawing import MUTED, PAPER, settle
 from fedreid.reports.point_labels import Point, Segment, label_points
 
 INNER = 2.7  # height of a panel in inches

@@ -9,8 +9,7 @@ from matplotlib.axes import Axes
 
 from fedreid.reports.comparison_figures.measured import Field, Subject
 from fedreid.reports.comparison_figures.words import CLIENTS, SCOPES, generic_label, generic_words, means, muted
-from fedreid.reports.drawing import Drawing, blank
-from fedreid.reports.panels import settle
+from fedreid.reports.drawing import Drawing, blank, settle
 from fedreid.reports.point_labels import Point, Segment, label_points
 
 

@@ -116,6 +116,8 @@ def _of_run(run: FinishedRun) -> dict[str, float]:
     for name, metric in (("each_down", "bytes_down"), ("each_up", "bytes_up")):
         if metric in sums.index:
             found[name] = float(sums.loc[metric, "mean"])  # type: ignore[arg-type]
+    if run.scenario.method.name == "centralised":  # the simulation hands its model over, where nothing would travel
+        found |= dict.fromkeys(("down", "up", "each_down", "each_up"), NAN)
     found["bytes"] = found["down"] + found["up"]
     found["simulated_seconds"] = _sum(whole[whole["metric"] == "simulated_seconds"])
     found["training_seconds"] = _sum(

@@ -35,14 +35,14 @@ def simple(name: str, gain: float, **options: object) -> Variant:
 
 
 def test_means_over_seeds_by_round_and_a_level_for_who_has_no_rounds() -> None:
-    figures = drawn([simple("A", 0.0), simple("B", 4.0), local_only([33.0, 35.0], [8.0, 10.0])])
+    figures = drawn([simple("A", 0.0), simple("B", 4.0), local_only([48.0, 50.0], [8.0, 10.0])])
     (axes,) = axes_of(figures["rounds-generic"])
     assert points(axes, "A") == [(0, 10), (1, 21), (2, 30)]
     assert points(axes, "B") == [(0, 10), (1, 25), (2, 30)]
     assert {y for _, y in points(axes, "Local only")} == {9}
     (own_axes,) = axes_of(figures["rounds-personalized"])
     assert points(own_axes, "B") == [(1, 52), (2, 60)]
-    assert {y for _, y in points(own_axes, "Local only")} == {34}
+    assert {y for _, y in points(own_axes, "Local only")} == {49}
     assert "Mean over 2 seeds; bands run from the lowest to the highest" in figures["rounds-generic"].caption
     assert "Level, without rounds: Local only" in figures["rounds-generic"].caption
 
@@ -69,14 +69,20 @@ def test_one_evaluated_round_is_no_curve() -> None:
 def test_quality_against_what_was_spent() -> None:
     central = variant(
         "Centralised",
-        lambda _: generic({0: 10.0, 2: 90.0}) + own({2: [80.0, 90.0]}) + cost("bytes_down", {1: [1e9], 2: [1e9]}),
+        lambda _: generic({0: 10.0, 2: 45.0}) + own({2: [80.0, 90.0]}) + cost("bytes_down", {1: [1e9], 2: [1e9]}),
         settings=['method.name="centralised"'],
     )
     figures = drawn([simple("A", 0.0), central, local_only([33.0, 35.0], [8.0])])
     above, below = axes_of(figures["quality-by-traffic"])
     assert points(above, "A") == [(0, 10), (3, 21), (6, 30)], "megabytes, both ways, of both clients"
     assert points(below, "A") == [(3, 50), (6, 60)]
-    assert {y for _, y in points(above, "Centralised")} == {90}, "level: it moves no models"
+    assert {y for _, y in points(above, "Centralised")} == {45}, "level: it moves no models"
+    assert "Centralised" not in {str(each.get_label()) for each in below.get_lines()}
+    caption = figures["quality-by-traffic"].caption
+    assert (
+        "Level, without such a cost: Centralised and Local only. Off the scale: Centralised 85.0, Local only 34.0."
+        in caption
+    )
     assert below.get_xlabel() == "MB sent and received"
     above, _ = axes_of(figures["quality-by-simulated-time"])
     assert points(above, "A") == [(0, 10), (1, 21), (3, 30)]
@@ -131,6 +137,14 @@ def test_drift_and_hard_negatives_by_round() -> None:
         "drift",
         "public",
     }
+
+
+def test_the_only_curve_of_a_figure_is_not_grey() -> None:
+    share = cost("hard_negative_share", {1: [5.0], 2: [5.0]}, "train")
+    last = variant("last", lambda _: generic({0: 1.0, 1: 0.0}) + share, settings=['method.name="fedfr"'])
+    drawing = drawn([*(simple(f"V{place}", 10.0 + place) for place in range(11)), last], "V0")["hard-negatives"]
+    assert points(axes_of(drawing)[0], "last") == [(1, 5), (2, 5)]
+    assert "Grey" not in drawing.caption
 
 
 def test_who_sends_nothing_does_not_drift() -> None:

@@ -13,8 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.transforms import Bbox
 
 from fedreid.reports.comparison_figures.ends import spread_out
-from fedreid.reports.drawing import STYLE, blank
-from fedreid.reports.panels import settle
+from fedreid.reports.drawing import STYLE, blank, settle
 from fedreid.reports.point_labels import Point, label_points
 from tests.reports.comparison_figures.made_up import drawn, generic, own, variant
 

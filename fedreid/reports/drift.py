@@ -39,7 +39,7 @@ def _drift(moved: pd.Series) -> Drawing:
     figure, axes = blank()
     words = band(axes, moved, "mean over clients")
     axes.set_ylim(0, max(0.01, 1.15 * float(moved.max())))
-    by_round(axes, "update (% of the weights' length)", floor=1)
+    by_round(axes, "update (% of weights)", floor=1)
     legend(axes)
     several = moved.index.get_level_values("client").nunique() > 1
     spread = f": mean and {words}. A wide band: some clients pull much harder than others" if several else ""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fedreid.errors import UserError
-from fedreid.pruning.tiers import Tier, Tiers
 from fedreid.reports.findings import Findings, Generic
 from fedreid.reports.loading import RunFolder
 from fedreid.reports.numbers import is_missing, percent, plural, points
@@ -11,6 +12,9 @@ from fedreid.reports.open_set import heading
 from fedreid.reports.overview import MANY
 from fedreid.scenario.pruning_schema import PruningSettings
 from fedreid.scenario.schema import Scenario
+
+if TYPE_CHECKING:
+    from fedreid.pruning.tiers import Tier, Tiers
 
 MOST_PARTS = 8  # that a sentence goes through
 PLACES = {
@@ -42,6 +46,10 @@ NOBODYS = (
 
 def tiers_of(run: RunFolder) -> Tiers | None:
     """The run's tiers; None where all clients have the whole network, or the files are damaged."""
+    if not run.scenario.pruning.is_on:
+        return None
+    from fedreid.pruning.tiers import Tiers  # and torch with it, for which other reports needn't wait
+
     try:
         tiers = Tiers.load(run.path)
     except UserError:  # a report is made of what is there

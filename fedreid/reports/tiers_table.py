@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from fedreid.pruning.tiers import Tier
+from typing import TYPE_CHECKING
+
 from fedreid.reports.findings import Findings, Generic
 from fedreid.reports.loading import RunFolder
 from fedreid.reports.numbers import DASH, count, is_missing, percent, points
 from fedreid.reports.open_set import heading
 from fedreid.reports.tables import MOST_OPEN, Cell, Row, Table, row
 from fedreid.reports.tier_words import reference, score_of, tiers_of
+
+if TYPE_CHECKING:
+    from fedreid.pruning.tiers import Tier
 
 LAST = (
     ", with the whole network. Soft pruning saves nothing on the way: everybody trained and sent the whole network in "

@@ -21,7 +21,7 @@ AGREEMENT = (
 def figures(field: Field) -> Iterator[Drawing]:
     """Size of the updates and their agreement, where runs have measured them."""
     for metric, name, title, label, about in (
-        ("update_norm", "drift-size", "Client drift by round", "update (% of the weights' length)", NORM),
+        ("update_norm", "drift-size", "Client drift by round", "update (% of weights)", NORM),
         ("agreement", "drift-agreement", "Agreement of the clients by round", "agreement (%)", AGREEMENT),
     ):
         curves = [(subject, subject.drift[metric]) for subject in field.subjects if _moves(subject, metric)]

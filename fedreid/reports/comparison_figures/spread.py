@@ -29,7 +29,7 @@ def figures(field: Field) -> Iterator[Drawing]:
         _row(axes, place, scores[name].sort_values(), is_many, field.is_lasting)
     axes.margins(x=0.02)
     low, high = axes.get_xlim()
-    axes.set_xlim(low - 0.12 * (high - low), high)  # room for the numbers
+    axes.set_xlim(low - 0.2 * (high - low), high)  # room for the numbers
     axes.set_xlabel("personalized mAP (%)")
     legend(axes, columns=4)
     caption = f"{_how(is_many, field.is_lasting)} {means(subject.clients.shape[1] for subject in known)}"

@@ -77,7 +77,7 @@ def places_of_clients(setup: Setup, networks: Sequence[Sequence[TierNetwork]]) -
         budget = budget_of(client, budgets)
         if budget is not None and budget.latency_ms:
             tiers.append([network.with_latency(budget) for network in own])
-            wholes.append(whole.with_latency(budget) if budget.latency_ms <= 1 else whole.amounts)
+            wholes.append(whole.with_latency(budget) if "latency_ms" in budget.shares else whole.amounts)
         else:
             tiers.append([network.amounts for network in own])
             wholes.append(whole.amounts)

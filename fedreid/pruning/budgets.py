@@ -26,7 +26,8 @@ def limits_of(budget: BudgetSettings, whole: Amounts) -> dict[str, float]:
     Raises:
         UserError: a device that isn't in the catalogue.
     """
-    limits = {name: value * whole[name] if value <= 1 else value for name, value in budget.stated.items()}
+    shares = budget.shares
+    limits = {name: value * whole[name] if name in shares else value for name, value in budget.stated.items()}
     if budget.device:
         memory = device_named(budget.device).memory_mb
         limits["memory_mb"] = min(limits.get("memory_mb", memory), memory)
@@ -72,7 +73,7 @@ def assign(
         limits = {} if budget is None else limits_of(budget, whole[client])
         place = largest_fitting(own, limits)
         if place is None:
-            rows += _rows(client, own[-1], limits, {} if budget is None else budget.stated)
+            rows += _rows(client, own[-1], limits, {} if budget is None else budget.shares)
         found.append(0 if place is None else place)
     if rows:
         raise UserError(
@@ -84,16 +85,16 @@ def assign(
 
 
 def _rows(
-    client: int, smallest: Amounts, limits: Amounts, stated: Mapping[str, float]
+    client: int, smallest: Amounts, limits: Amounts, shares: Mapping[str, float]
 ) -> list[tuple[str, str, str, str]]:
     """
     Args:
-        stated: the limits as the scenario has them; a device's memory isn't among them.
+        shares: those limits that the scenario gives as shares.
     """
     rows = []
     for name, limit in limits.items():
         if smallest[name] > limit:
-            share = f" ({stated[name]:g} of the whole network's)" if stated.get(name, 2) <= 1 else ""
+            share = f" ({shares[name]:g} of the whole network's)" if name in shares else ""
             rows.append((str(client), UNITS[name], f"{limit:,.6g}{share}", f"{smallest[name]:,.6g}"))
     return rows
 

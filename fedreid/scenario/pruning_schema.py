@@ -34,10 +34,17 @@ class BudgetSettings(Settings):
     )
     round_mb: Weight = Field(default=0.0, description="traffic of a round, both ways, in megabytes")
 
+    amounts: bool = Field(default=False, description="limits up to 1 are amounts, too, as in latency_ms = 0.8")
+
     @property
     def stated(self) -> dict[str, float]:
         """The limits that are set, by name."""
         return {name: getattr(self, name) for name in RESOURCES if getattr(self, name)}
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Those that are shares of what the whole network takes."""
+        return {} if self.amounts else {name: value for name, value in self.stated.items() if value <= 1}
 
 
 class PruningSettings(Settings):

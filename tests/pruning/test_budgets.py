@@ -41,6 +41,16 @@ def test_a_client_gets_the_largest_tier_that_fits(budget: dict[str, float | str]
     assert places(BudgetSettings(**budget)) == [place]  # type: ignore[arg-type]
 
 
+def test_small_limits_are_amounts_where_the_budget_says_so() -> None:
+    tiers = [{"latency_ms": 1.6}, {"latency_ms": 0.9}, {"latency_ms": 0.7}]
+    share, amount = BudgetSettings(latency_ms=0.6), BudgetSettings(latency_ms=0.9, amounts=True)
+    assert assign([tiers], tiers[:1], [share]) == [1], "0.96 ms"
+    assert assign([tiers], tiers[:1], [amount]) == [1]
+    assert limits_of(amount, tiers[0]) == {"latency_ms": 0.9}
+    with pytest.raises(UserError, match=r"0\.5 +0\.7"):
+        assign([tiers], tiers[:1], [BudgetSettings(latency_ms=0.5, amounts=True)])
+
+
 def test_a_client_without_budget_gets_the_first_tier_and_others_the_one_for_others() -> None:
     named = BudgetSettings(clients=(1,), macs=0.25)
     assert places(named, clients=3) == [0, 2, 0]

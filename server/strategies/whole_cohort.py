@@ -97,13 +97,11 @@ class WholeCohort(FedAvg):
             ValueError: a reply whose arrays are not those that were sent.
         """
         collected: list[Message] = []
-        averaged, models, loss, total = RunningMean(), RunningMean(), 0.0, 0.0
+        models, loss, total = RunningMean(), 0.0, 0.0
         for answer in replies:
             metrics, arrays = wire.metrics_of(answer), wire.arrays_of(answer)
             weight = self._weight(answer, metrics)
             collected.append(reply_with(self._copied(arrays), weight, metrics[LOSS], self._client(answer)))
-            if statistics := {name: arrays[name] for name in arrays if self._is_averaged(name)}:
-                averaged.add(statistics, weight)
             models.add(arrays, weight)
             self.drift.note(metrics, weight)
             loss += weight * metrics[LOSS]
@@ -111,10 +109,10 @@ class WholeCohort(FedAvg):
         if not collected:
             return None, None
         self._check(server_round, len(collected))
-        self.drift.close(models.mean())
+        mean = models.mean()
+        self.drift.close(mean)
         result = self._aggregated(server_round, collected)
-        if averaged.total:
-            result |= averaged.mean()
+        result |= {name: mean[name] for name in mean if self._is_averaged(name)}
         return wire.to_record(with_result(self._sent, result)), MetricRecord({LOSS: loss / total})
 
     def summary(self) -> None:

@@ -43,10 +43,10 @@ def test_a_client_gets_the_largest_tier_that_fits(budget: dict[str, float | str]
 
 def test_small_limits_are_amounts_where_the_budget_says_so() -> None:
     tiers = [{"latency_ms": 1.6}, {"latency_ms": 0.9}, {"latency_ms": 0.7}]
-    share, amount = BudgetSettings(latency_ms=0.6), BudgetSettings(latency_ms=0.9, amounts=True)
-    assert assign([tiers], tiers[:1], [share]) == [1], "0.96 ms"
-    assert assign([tiers], tiers[:1], [amount]) == [1]
-    assert limits_of(amount, tiers[0]) == {"latency_ms": 0.9}
+    share, amount = BudgetSettings(latency_ms=0.7), BudgetSettings(latency_ms=0.7, amounts=True)
+    assert assign([tiers], tiers[:1], [share]) == [1], "1.12 ms"
+    assert assign([tiers], tiers[:1], [amount]) == [2]
+    assert limits_of(amount, tiers[0]) == {"latency_ms": 0.7}
     with pytest.raises(UserError, match=r"0\.5 +0\.7"):
         assign([tiers], tiers[:1], [BudgetSettings(latency_ms=0.5, amounts=True)])
 

@@ -12,10 +12,10 @@ from fedreid.data.generic_test import GenericTest
 from fedreid.data.image_set import ImageSet
 from fedreid.data.query_scores import QueryScores
 from fedreid.evaluation.match_ranks import Labels
-from fedreid.evaluation.ranked_lists import first_found, seen_widely, spread_over_cameras, spread_queries
+from fedreid.evaluation.ranked_lists import first_found, random_queries, seen_widely, spread_over_cameras
 from server.setup import Setup
 
-STREAM = 9  # of random numbers: which of equally widely seen people are shown
+STREAM = 9  # of random numbers: which of equally widely seen people are shown, and which queries
 MOST_IMAGES = 12  # of a person on the map
 
 
@@ -33,7 +33,9 @@ def keep_examples(
         return
     images, paths = test.images, setup.data.paths(name)
     query, gallery = test.draws[0]
-    chosen = query[spread_queries(scores, settings.ranked_lists)]
+    rng = np.random.default_rng([setup.scenario.seed, STREAM, 1])  # the same queries whatever the method
+    drawn = random_queries(images.identities[query], scores.rank > 0, settings.ranked_lists, rng)
+    chosen = query[drawn[np.argsort(scores.ap[drawn], kind="stable")]]
     found = first_found(
         features[chosen], _labels(images, chosen), features[gallery], _labels(images, gallery), ranks=settings.ranks
     )

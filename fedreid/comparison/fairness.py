@@ -59,7 +59,7 @@ def fairness_table(variants: Sequence[Variant], metric: str = "mAP") -> pd.DataF
 
 
 def _of(variant: Variant, dataset: str, metric: str) -> Fairness:
-    seeds = [client_scores(run, dataset, metric) for run in variant.runs]
+    seeds = [client_scores(run, (dataset,), metric) for run in variant.runs]
     seeds = [scores for scores in seeds if len(scores)]
     means = pd.concat(seeds, axis=1).mean(axis=1) if seeds else pd.Series(dtype=float)
     known = len(means) > 0

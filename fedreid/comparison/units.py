@@ -80,9 +80,24 @@ def resampled_people(
     return {metric: Resampled(part, place, len(people)) for metric, part in zip(chosen, split, strict=True)}
 
 
+def mean_over_sets(parts: Sequence[Resampled]) -> Resampled:
+    """Means over test sets whose people were drawn independently of each other, for the runs that have all of them.
+
+    As units count those of the smallest set, so that nothing is told too surely.
+    """
+    first, *others = parts
+    if not others:
+        return first
+    keys = [key for key in first.place if all(key in each.place for each in others)]
+    means = [each.means[:, [each.place[key] for key in keys]] for each in parts]
+    return Resampled(
+        np.mean(means, axis=0), {key: place for place, key in enumerate(keys)}, min(each.units for each in parts)
+    )
+
+
 def resampled_clients(
     variants: Sequence[Variant],
-    dataset: str,
+    datasets: Sequence[str],
     metric: str,
     *,
     replicates: int,
@@ -91,13 +106,16 @@ def resampled_clients(
     """A personalized score over resampled clients, for all runs with the same clients.
 
     None where every seed has clients of its own: then the spread over seeds contains the choice of clients.
+
+    Args:
+        datasets: whose clients.
     """
     columns: dict[tuple[str, int], pd.Series] = {}
     for variant in variants:
         for run in variant.runs:
             if not has_lasting_clients(run):
                 return None
-            values = client_scores(run, dataset, metric)
+            values = client_scores(run, datasets, metric)
             if len(values):
                 columns[variant.name, run.seed] = values
     if not columns:
@@ -109,12 +127,11 @@ def resampled_clients(
     return Resampled(means, {key: place for place, key in enumerate(columns)}, len(table))
 
 
-def client_scores(run: FinishedRun, dataset: str, metric: str) -> pd.Series:
-    """A personalized score of each client that has it."""
-    rows = run.final[
-        (run.final["scope"] == "personalized") & (run.final["dataset"] == dataset) & (run.final["metric"] == metric)
-    ]
-    return rows.set_index("client")["value"].dropna()
+def client_scores(run: FinishedRun, datasets: Sequence[str], metric: str) -> pd.Series:
+    """A personalized score of each client that has it: on its own people in these datasets."""
+    final = run.final
+    chosen = (final["scope"] == "personalized") & final["dataset"].isin([*datasets]) & (final["metric"] == metric)
+    return final[chosen].groupby("client")["value"].mean().dropna()
 
 
 def has_lasting_clients(run: FinishedRun) -> bool:

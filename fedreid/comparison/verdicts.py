@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from fedreid.comparison.bootstrap import shared_variance
+from fedreid.comparison.families import Family, families
 from fedreid.comparison.power import seeds_needed
 from fedreid.comparison.statistics import NAN, PairedDifference, Spread, holm, paired, spread
-from fedreid.comparison.units import By, Resampled, resampled_clients, resampled_people
+from fedreid.comparison.units import By, Resampled, mean_over_sets, resampled_clients, resampled_people
 from fedreid.comparison.variants import Variant, reference_of
 
 Verdict = Literal["reference", "better", "worse", "can't tell", "the same", "one seed", "no pair", "missing"]
-SCOPES = ("generic", "personalized")
-ORDER = ("mAP", "rank1", "rank5", "rank10", "mINP", "accuracy")
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Contrast:
 
     Attributes:
         variant, reference: names.
-        metric, scope, dataset: what is scored.
+        metric, scope, dataset: what is scored; `dataset` is ALL_SETS for the mean over several.
         score: over all seeds of the variant.
         difference: to the reference over the seeds that both have; None for the reference itself, or where there is
             none such.
@@ -58,6 +57,7 @@ class Contrast:
         seeds_needed: to tell with the observed difference; inf: no number would; nan where it is told, or unknown.
         comparisons: in this metric, which is what p was corrected for.
         level: of the interval.
+        sets: with ALL_SETS, the test sets in it.
     """
 
     variant: str
@@ -72,6 +72,7 @@ class Contrast:
     seeds_needed: float
     comparisons: int = 1
     level: float = 0.95
+    sets: tuple[str, ...] = ()
 
 
 def contrasts(
@@ -97,61 +98,53 @@ def contrasts(
     if len({variant.name for variant in variants}) < len(variants):
         raise ValueError(f"variants need names of their own, found {', '.join(variant.name for variant in variants)}")
     found: list[Contrast] = []
-    for scope, dataset, names in _families(variants, metrics):
-        resampled = _resampled(variants, scope, dataset, names, options)
-        for metric in names:
-            found += _family(variants, chosen, scope, dataset, metric, resampled.get(metric), options)
+    for family in families(variants, metrics):
+        resampled = _resampled(variants, family, options)
+        for metric in family.metrics:
+            found += _judged_together(variants, chosen, family, metric, resampled.get(metric), options)
     return found
 
 
-def _families(variants: Sequence[Variant], metrics: Sequence[str] | None) -> Iterator[tuple[str, str, list[str]]]:
-    """(scope, dataset, its metrics), in the order of tables."""
-    keys = {key: None for variant in variants for run in variant.runs for key in run.scores}
-    for scope in SCOPES:
-        for dataset in sorted({each for kind, each, _ in keys if kind == scope}):
-            names = [metric for kind, each, metric in keys if (kind, each) == (scope, dataset)]
-            kept = [name for name in names if metrics is None or name in metrics]
-            if kept:
-                yield scope, dataset, sorted(kept, key=_place)
+def _resampled(variants: Sequence[Variant], family: Family, options: Options) -> dict[str, Resampled]:
+    """By metric, its scores over resampled people or clients; without those that have no such scores."""
+    replicates = options.replicates
+    if family.scope == "personalized":
+        rng = np.random.default_rng(options.seed)
+        clients = {
+            metric: resampled_clients(variants, family.sets, metric, replicates=replicates, rng=rng)
+            for metric in family.metrics
+        }
+        return {metric: each for metric, each in clients.items() if each is not None}
+    several = len(family.sets) > 1  # people of different sets are drawn independently of each other
+    parts = [
+        resampled_people(
+            variants, dataset, family.metrics, by=options.by, replicates=replicates,
+            rng=np.random.default_rng([options.seed, place] if several else options.seed),
+        )
+        for place, dataset in enumerate(family.sets)
+    ]  # fmt: skip
+    common = [metric for metric in family.metrics if all(metric in part for part in parts)]
+    return {metric: mean_over_sets([part[metric] for part in parts]) for metric in common}
 
 
-def _place(metric: str) -> tuple[int, int, str]:
-    """Scores of the model in question before those of others, ranking before verification."""
-    plain = metric.rpartition("/")[2]
-    return metric.count("/"), ORDER.index(plain) if plain in ORDER else len(ORDER), metric
-
-
-def _resampled(
-    variants: Sequence[Variant], scope: str, dataset: str, metrics: Sequence[str], options: Options
-) -> dict[str, Resampled]:
-    rng = np.random.default_rng(options.seed)
-    if scope == "generic":
-        return resampled_people(variants, dataset, metrics, by=options.by, replicates=options.replicates, rng=rng)
-    found = {
-        metric: resampled_clients(variants, dataset, metric, replicates=options.replicates, rng=rng)
-        for metric in metrics
-    }
-    return {metric: each for metric, each in found.items() if each is not None}
-
-
-def _family(
+def _judged_together(
     variants: Sequence[Variant],
     reference: str,
-    scope: str,
-    dataset: str,
+    family: Family,
     metric: str,
     resampled: Resampled | None,
     options: Options,
 ) -> list[Contrast]:
     """One metric: all comparisons that are corrected together."""
-    scores = {variant.name: variant.scores(scope, dataset, metric) for variant in variants}
+    scores = {variant.name: family.scores(variant, metric) for variant in variants}
     plain = []
     for name, values in scores.items():
         difference = None
         if name != reference:
-            difference = _difference(name, reference, values, scores[reference], scope, resampled, options)
-        about = Contrast(name, reference, metric, scope, dataset, spread([*values.values()]), difference,
-                         NAN, "missing", NAN, level=options.level)  # fmt: skip
+            difference = _difference(name, reference, values, scores[reference], family.scope, resampled, options)
+        about = Contrast(name, reference, metric, family.scope, family.dataset, spread([*values.values()]), difference,
+                         NAN, "missing", NAN, level=options.level,
+                         sets=family.sets if len(family.sets) > 1 else ())  # fmt: skip
         plain.append(about)
     corrected = holm([each.difference.p if each.difference else NAN for each in plain])
     count = sum(p == p for p in corrected)

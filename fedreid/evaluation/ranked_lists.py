@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedreid.data.query_scores import QueryScores
 from fedreid.evaluation.cosines import RESOLUTION, Cosines
 from fedreid.evaluation.match_ranks import Labels
 
 
-def spread_queries(scores: QueryScores, count: int) -> np.ndarray:
-    """(at most count,) queries from the worst answered to the best, evenly over the order of average precision.
+def random_queries(identities: np.ndarray, has_match: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """(at most count,) queries drawn at random among those with a match, of as many people as possible.
 
-    Queries whose person isn't in the gallery have no average precision and are left out.
+    They don't depend on any model, so that models of equal test sets can be looked at side by side.
+
+    Args:
+        identities: (queries,).
+        has_match: (queries,) bool; the others have no right answer.
     """
-    asked = np.flatnonzero(scores.rank > 0)
-    order = asked[np.argsort(scores.ap[asked], kind="stable")]
-    if not count or not len(order):
-        return order[:0]
-    return order[np.unique(np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(np.int64))]
+    drawn = rng.permutation(np.flatnonzero(has_match))
+    _, person = np.unique(identities[drawn], return_inverse=True)
+    order = np.argsort(person, kind="stable")  # person by person, each one's queries as they were drawn
+    first = np.searchsorted(person[order], person[order])
+    turn = np.empty(len(drawn), np.int64)
+    turn[order] = np.arange(len(drawn)) - first
+    return drawn[np.argsort(turn, kind="stable")[:count]]
 
 
 def first_found(

@@ -69,20 +69,32 @@ def shelves(found: Mapping[str, Examples]) -> list[Shelf]:
 
 
 def _shelf(dataset: str, examples: Examples, is_folded: bool) -> Shelf:
-    lists, first = [], 0
-    for number, each in enumerate(examples.lists, start=1):
-        count = 1 + len(each.found)
-        pictures = None if examples.pictures is None else examples.pictures[first : first + count]
-        lists.append(_list(f"{number} of {len(examples.lists)}", each, pictures))
-        first += count
+    names = [f"Query {number} of {len(examples.lists)}" for number in range(1, len(examples.lists) + 1)]
+    lists = lists_of(examples, dict(enumerate(names)))
     return Shelf(dataset, tuple(lists), examples.pictures is not None, is_folded)
 
 
-def _list(number: str, ranked: RankedList, pictures: np.ndarray | None) -> List:
+def lists_of(examples: Examples, names: Mapping[int, str], whose: str = "") -> list[List]:
+    """Some of them, in the order of `names`.
+
+    Args:
+        names: what each is called, by its place among the examples.
+        whose: whose list it is, where there are several of one query.
+    """
+    starts = np.cumsum([0, *(1 + len(each.found) for each in examples.lists)])
+    found = []
+    for place, name in names.items():
+        pictures = None if examples.pictures is None else examples.pictures[starts[place] : starts[place + 1]]
+        found.append(_list(name, examples.lists[place], pictures, whose))
+    return found
+
+
+def _list(name: str, ranked: RankedList, pictures: np.ndarray | None, whose: str) -> List:
     cards = [_query(ranked.query), *(_found(place, each) for place, each in enumerate(ranked.found, start=1))]
     if pictures is not None:
         cards = [_with_picture(card, picture) for card, picture in zip(cards, pictures, strict=True)]
-    title = f"Query {number}: {_who(ranked.query)}, {_camera(ranked.query)} · AP {percent(100 * ranked.ap)} %"
+    quality = f"{whose}: AP" if whose else "AP"
+    title = f"{name}: {_who(ranked.query)}, {_camera(ranked.query)} · {quality} {percent(100 * ranked.ap)} %"
     return List(title, tuple(cards))
 
 
@@ -119,7 +131,8 @@ def notes(run: RunFolder, shelves: Sequence[Shelf]) -> list[str]:
     if not shelves:
         return []
     lines = [
-        "Queries are spread evenly from the worst answered one to the best, by average precision (AP). After each one "
+        "Queries are drawn at random, the same ones for every method with this seed, and stand in the order of their "
+        "average precision (AP), the worst answered first. After each one "
         f"stand the gallery images that are most like it. {TICK} in a green frame: the same person. {CROSS} in a "
         "dashed orange frame: somebody else. Beside the rank stands the cosine similarity. Images of the query's "
         "person by the query's camera are left out, as in the scores."
@@ -148,7 +161,7 @@ def _table(dataset: str, examples: Examples) -> Table:
         ))  # fmt: skip
     columns = ("Query", "Seen by", f"First {plural(longest, 'result')}", "AP (%)", "First right one at")
     note = (
-        "Queries are spread evenly from the worst answered one to the best. Results begin with the most similar image; "
+        "Queries drawn at random, the worst answered first. Results begin with the most similar image; "
         f"{TICK}: the same person, {CROSS}: somebody else."
     )
     return Table(f"What queries find: {dataset}", columns, tuple(rows), note, text_columns=3)

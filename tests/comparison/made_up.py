@@ -25,6 +25,7 @@ def make_run(
     ap: Mapping[str, Sequence[float | None]] | None = None,
     people: Sequence[int] | None = None,
     clients: Mapping[int, float] | None = None,
+    homes: Mapping[int, str] | None = None,
     alone: Mapping[int, float] | None = None,
     generic: Mapping[str, float] | None = None,
     splits: Mapping[str, str] | None = None,
@@ -38,6 +39,7 @@ def make_run(
             where that is at least one half, else on rank 2.
         people: identity of each query; without, each is another person.
         clients: personalized mAP in percent, by client.
+        homes: the dataset of a client's people, where it isn't "shop".
         alone: the same of each client trained alone.
         generic: other generic scores, "DATASET/METRIC", in percent.
         splits: files of splits/; without, the same for all runs of a seed.
@@ -50,7 +52,8 @@ def make_run(
     for dataset, values in (ap or {}).items():
         rows += [[2, "generic", "", *row] for row in _queries(folder, dataset, values, people)]
     rows += [[2, "generic", "", *name.split("/", 1), value] for name, value in (generic or {}).items()]
-    rows += [[2, "personalized", client, "shop", "mAP", value] for client, value in (clients or {}).items()]
+    whose = {client: (homes or {}).get(client, "shop") for client in clients or {}}
+    rows += [[2, "personalized", client, whose[client], "mAP", value] for client, value in (clients or {}).items()]
     start = [[0, *row[1:5], 1.0] for row in rows]
     _write(folder / "metrics.csv", HEADER, [*start, *rows])
     references = [

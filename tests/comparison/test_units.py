@@ -82,7 +82,7 @@ def test_clients_are_resampled_where_they_last(tmp_path: Path, each_once: None) 
             for place, each in enumerate(clients)
         ]  # fmt: skip
         variants = [Variant("a", tuple(runs))]
-        return resampled_clients(variants, "shop", "mAP", replicates=1, rng=np.random.default_rng(0))
+        return resampled_clients(variants, ("shop",), "mAP", replicates=1, rng=np.random.default_rng(0))
 
     both = found({0: 40, 1: 60}, {0: 50, 1: 90})
     assert both is not None

@@ -7,24 +7,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedreid.data.query_scores import QueryScores
 from fedreid.evaluation.match_ranks import Labels
-from fedreid.evaluation.ranked_lists import first_found, seen_widely, spread_over_cameras, spread_queries
+from fedreid.evaluation.ranked_lists import first_found, random_queries, seen_widely, spread_over_cameras
 
 
-def scores(*ap: float) -> QueryScores:
-    values = np.array(ap)
-    return QueryScores(values, values, np.where(np.isnan(values), 0, 1))
+def drawn(people: list[int], count: int, seed: int = 0, without: tuple[int, ...] = ()) -> list[int]:
+    has_match = ~np.isin(np.arange(len(people)), without)
+    return random_queries(np.array(people), has_match, count, np.random.default_rng(seed)).tolist()
 
 
-def test_queries_run_from_the_worst_to_the_best_without_those_that_have_no_match() -> None:
-    asked = scores(0.9, np.nan, 0.1, 0.5, 0.7, 0.3)
-    assert spread_queries(asked, 3).tolist() == [2, 3, 0]
-    assert spread_queries(asked, 2).tolist() == [2, 0]
-    assert spread_queries(asked, 9).tolist() == [2, 5, 3, 4, 0]
-    assert spread_queries(asked, 0).tolist() == []
-    assert spread_queries(scores(np.nan), 3).tolist() == []
-    assert spread_queries(scores(0.5, 0.5, 0.5), 2).tolist() == [0, 2], "ties in the order of the queries"
+def test_queries_are_of_as_many_people_as_possible_and_have_a_match() -> None:
+    people = [7, 7, 7, 7, 7, 7, 3, 5]
+    for seed in range(20):
+        assert sorted(people[each] for each in drawn(people, 3, seed)) == [3, 5, 7]
+        assert drawn(people, 2, seed, without=(0, 1, 2, 3, 4, 6)) in ([5, 7], [7, 5])
+        assert sorted(drawn(people, 9, seed)) == [*range(8)]
+    assert drawn(people, 0) == []
+    assert drawn([1], 3, without=(0,)) == []
+
+
+def test_queries_depend_on_the_seed() -> None:
+    people = [*range(50)]
+    assert drawn(people, 4, 5) == drawn(people, 4, 5)
+    assert len({tuple(drawn(people, 4, seed)) for seed in range(10)}) == 10
 
 
 def test_the_first_images_without_those_of_the_same_person_and_camera() -> None:

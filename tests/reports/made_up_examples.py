@@ -18,7 +18,7 @@ def add_examples(
     rng = np.random.default_rng(0)
     found = tuple(
         RankedList(
-            Shown(EVIL, number + 1, 1),
+            Shown(f"{number}-{EVIL}", number + 1, 1),
             number / max(1, lists - 1),
             (Found(Shown("a.jpg", 99, 2), 0.875, False), Found(Shown("b.jpg", number + 1, -1), -0.25, True)),
         )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from fedreid.comparison import Contrast
+from fedreid.comparison.families import ALL_SETS
 from fedreid.comparison.sentences import points
 from fedreid.reports.comparison_figures.measured import Field
 from fedreid.reports.comparison_figures.rows import rows_figure
@@ -19,23 +19,28 @@ from fedreid.reports.drawing import MUTED, PAPER, Drawing
 MOST_SETS = 3  # test sets with a figure each; of more, all are in one
 WHERE = {"generic": NOBODY, "personalized": CLIENTS}
 FILLED = ("better", "worse")
+APART = 0.28  # of a row: how far below a mean its parts stand
 ONE_SEED = "one seed doesn't say how far chance goes"
 
 
 def figures(field: Field, contrasts: Sequence[Contrast], reference: str) -> Iterator[Drawing]:
     """A figure for each scope and dataset; many test sets share one."""
-    headlines = {**field.sets, **field.others}
+    headlines = {**field.sets, **field.others, ALL_SETS: field.metric}
     chosen = [each for each in contrasts if each.metric == headlines.get(each.dataset, "mAP")
               or (each.scope == "personalized" and each.metric == "mAP")]  # fmt: skip
     chosen = [each for each in chosen if each.difference is not None]
     for scope in WHERE:
-        found = sorted((each for each in chosen if each.scope == scope), key=lambda each: each.dataset)
-        by_dataset = [(dataset, list(group)) for dataset, group in groupby(found, key=lambda each: each.dataset)]
-        if len(by_dataset) > MOST_SETS:
-            same = [(dataset, group) for dataset, group in by_dataset if group[0].metric == by_dataset[0][1][0].metric]
-            yield _together(field, scope, same, reference)
-            continue
-        for dataset, group in by_dataset:
+        by_dataset: dict[str, list[Contrast]] = {}
+        for each in chosen:
+            if each.scope == scope:
+                by_dataset.setdefault(each.dataset, []).append(each)
+        mean = by_dataset.pop(ALL_SETS, [])
+        if len(by_dataset) > MOST_SETS and mean:
+            yield _together(field, scope, mean, [by_dataset[name] for name in mean[0].sets], reference)
+            by_dataset = {name: group for name, group in by_dataset.items() if name not in mean[0].sets}
+        elif mean:
+            by_dataset = {ALL_SETS: mean, **by_dataset}
+        for dataset, group in by_dataset.items():
             name = f"differences-{scope}" + f"-{dataset}" * (len(by_dataset) > 1)
             yield _one(field, scope, dataset if len(by_dataset) > 1 else "", group, reference, name)
 
@@ -89,42 +94,29 @@ def _how(found: Sequence[Contrast]) -> str:
     )
 
 
-def _together(field: Field, scope: str, sets: Sequence[tuple[str, Sequence[Contrast]]], reference: str) -> Drawing:
-    """All test sets in one figure: a small mark for each, and their mean."""
+def _together(
+    field: Field, scope: str, mean: Sequence[Contrast], sets: Sequence[Sequence[Contrast]], reference: str
+) -> Drawing:
+    """All test sets in one figure: a small mark for each, and their mean with its interval."""
     looks = {subject.variant.name: subject.look for subject in field.subjects}
-    rows: dict[str, list[Contrast]] = {}
-    for _, group in sets:
-        for each in group:
-            rows.setdefault(each.variant, []).append(each)
-    means = {
-        name: float(np.mean([each.difference.mean for each in row if each.difference])) for name, row in rows.items()
-    }
-    ordered = sorted(rows, key=lambda name: means[name])
-    figure, axes = rows_figure([looks[name].name for name in ordered])
-    for place, name in enumerate(ordered):
-        look = looks[name]
-        for each in rows[name]:
-            assert each.difference is not None
-            axes.plot(each.difference.mean, place, "o", color=look.colour, markersize=5,
-                      markerfacecolor=look.colour if each.verdict in FILLED else "none", zorder=3)  # fmt: skip
-        axes.plot(means[name], place, "|", color=look.colour, markersize=15, markeredgewidth=2.5)
-        axes.annotate(points(means[name]), (1.0, place), xycoords=("axes fraction", "data"), xytext=(4, 0),
-                      textcoords="offset points", va="center", fontsize=9)  # fmt: skip
-    metric = title_of(sets[0][1][0].metric)
+    ordered = sorted(mean, key=lambda each: each.difference.mean if each.difference else 0.0)
+    places = {each.variant: place for place, each in enumerate(ordered)}
+    figure, axes = rows_figure([looks[each.variant].name for each in ordered])
+    for each in (each for group in sets for each in group if each.variant in places):
+        assert each.difference is not None
+        axes.plot(each.difference.mean, places[each.variant] - APART, "|", color=looks[each.variant].colour,
+                  markersize=7, markeredgewidth=1.2, alpha=0.8, zorder=2.5)  # fmt: skip
+    for place, each in enumerate(ordered):
+        _row(axes, place, each, looks[each.variant])
+    metric = title_of(ordered[0].metric)
     finish(axes, f"{scope} {metric}: difference to {looks[reference].label} (points)")
-    gaps = [each.difference for row in rows.values() for each in row if each.difference]
-    counts = seeds(gap.n for gap in gaps)
-    filled = (
-        "Filled: better or worse there, with all comparisons on that set taken into account; hollow: can't tell. The "
-        "table has the intervals."
-    )
+    whose = "each test set" if scope == "generic" else "the clients of each dataset"
     caption = (
-        f"Difference to {reference} on each of {len(sets)} sets, {WHERE[scope]} ({counts}); the bar and the number are "
-        f"their mean. {f'Nothing is concluded: {ONE_SEED}.' if counts == '1 seed' else filled}"
+        f"Difference to {reference} on {WHERE[scope]}, mean over {len(sets)} sets; thin strokes below: {whose}. "
+        f"{_how(ordered)}"
     )
-    return Drawing(
-        f"differences-{scope}", "differences", f"{scope.capitalize()} {metric} against {reference}", caption, figure
-    )
+    title = f"{scope.capitalize()} {metric} against {reference}: {ALL_SETS}"
+    return Drawing(f"differences-{scope}", "differences", title, caption, figure)
 
 
 def _plain(name: str) -> str:

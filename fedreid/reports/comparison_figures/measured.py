@@ -9,9 +9,8 @@ from typing import Literal
 import pandas as pd
 
 from fedreid.comparison import FinishedRun, Variant
-from fedreid.comparison.experiments import LOCAL_ONLY_TITLE
+from fedreid.comparison.families import generic_sets, is_alone, shared_sets
 from fedreid.comparison.units import has_lasting_clients
-from fedreid.headline import headline
 from fedreid.reports.comparison_figures.styles import Bound, Look, looks
 from fedreid.reports.comparison_figures.sums import by_round, sums_of
 
@@ -81,9 +80,7 @@ class Field:
 def measure(variants: Sequence[Variant], reference: str) -> Field:
     """Everything that figures need of the runs."""
     metrics = generic_sets(variants)
-    chosen = "mAP" if "mAP" in metrics.values() else next(iter(metrics.values()), "mAP")
-    alike = {name: metric for name, metric in metrics.items() if metric == chosen}
-    sets = {name: metric for name, metric in alike.items() if _all_have(variants, name, metric)} or alike
+    sets = shared_sets(variants)
     others = {name: metric for name, metric in metrics.items() if name not in sets}
     lasting = all(has_lasting_clients(run) for variant in variants for run in variant.runs)
     finals = {variant.name: _finals(variant, sets) for variant in variants}
@@ -94,31 +91,11 @@ def measure(variants: Sequence[Variant], reference: str) -> Field:
     return Field(tuple(subjects), sets, others, lasting)
 
 
-def generic_sets(variants: Sequence[Variant]) -> dict[str, str]:
-    """By generic test set, in the order of names, the metric that stands for it."""
-    found: dict[str, list[str]] = {}
-    for variant in variants:
-        for run in variant.runs:
-            for scope, dataset, metric in run.scores:
-                if scope == "generic":
-                    found.setdefault(dataset, []).append(metric)
-    named = {dataset: headline(metric for metric in found[dataset] if "/" not in metric) for dataset in sorted(found)}
-    return {dataset: metric for dataset, metric in named.items() if metric is not None}
-
-
-def _all_have(variants: Sequence[Variant], dataset: str, metric: str) -> bool:
-    """Whether a test set was scored in all runs that have any generic score of their own."""
-    runs = [run for variant in variants if bound_of(variant) != "local" for run in variant.runs]
-    scored = [run.scores for run in runs if any(key[0] == "generic" for key in run.scores)]
-    return all(("generic", dataset, metric) in scores for scores in scored)
-
-
 def bound_of(variant: Variant) -> Bound:
     """Whether a variant is no federation: clients that each train alone, or one model on everybody's images."""
-    method = variant.runs[0].scenario.method.name
-    if variant.name == LOCAL_ONLY_TITLE or method == "local_only":
+    if is_alone(variant):
         return "local"
-    return "centralised" if method == "centralised" else ""
+    return "centralised" if variant.runs[0].scenario.method.name == "centralised" else ""
 
 
 def _ranking(finals: Mapping[str, pd.Series]) -> list[str]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from fedreid.comparison.families import SCOPES
 from fedreid.comparison.held_against import Comparison
 from fedreid.comparison.variants import Variant
-from fedreid.comparison.verdicts import SCOPES, Contrast
+from fedreid.comparison.verdicts import Contrast
 from fedreid.reports.comparison_page.kinds import kind_of, label, seeds_told
 from fedreid.reports.comparison_page.main_table import by_place, score
 from fedreid.reports.numbers import DASH, seconds

@@ -111,7 +111,7 @@ def _sections(found: Comparison, costs: dict, unfair: Sequence) -> list[Section]
         Section("drift", "Drift"),
         Section("public", "Hard negatives"),
         Section("finds", "What they find", (), tuple(examples.notes(_folder(first), shelves)), shelves=tuple(shelves),
-                lists=tuple(examples.tables(kept))),
+                lists=tuple(examples.tables(finds.flat(kept)))),
         Section("settings", "What differs", (about.settings_table(variants, reference),)),
         Section("data", "Data", tuple(data_tables(first.summary.get("data", {}))), tuple(_data_notes(first)),
                 lead=f"As in {variants[0].name} with seed {first.seed}; all were asked about the same people."),

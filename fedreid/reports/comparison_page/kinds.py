@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Literal
 
-from fedreid.comparison.experiments import LOCAL_ONLY_TITLE
+from fedreid.comparison.families import is_alone
 from fedreid.comparison.runs import FinishedRun
 from fedreid.comparison.sentences import seeds
 from fedreid.comparison.variants import Variant
@@ -19,10 +19,9 @@ LABELS = {"rank1": "rank-1", "rank5": "rank-5", "rank10": "rank-10"}
 
 def kind_of(variant: Variant) -> Kind:
     """Whether its clients learn from each other, each alone, or their images were brought together."""
-    method = variant.runs[0].scenario.method.name
-    if variant.name == LOCAL_ONLY_TITLE or method == "local_only":
+    if is_alone(variant):
         return "alone"
-    return "central" if method == "centralised" else "federated"
+    return "central" if variant.runs[0].scenario.method.name == "centralised" else "federated"
 
 
 def label(metric: str) -> str:

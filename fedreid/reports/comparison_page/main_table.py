@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fedreid.comparison.fairness import Fairness
+from fedreid.comparison.families import SCOPES
 from fedreid.comparison.sentences import points, seeds
 from fedreid.comparison.variants import Variant
-from fedreid.comparison.verdicts import SCOPES, Contrast
+from fedreid.comparison.verdicts import Contrast
 from fedreid.reports.comparison_page.costs import Costs, cell
 from fedreid.reports.comparison_page.kinds import HEADLINES, MOST_SEEDS, has_intervals, kind_of, label, seeds_told
 from fedreid.reports.numbers import DASH
@@ -182,6 +183,15 @@ def _note(
     if any(column.title.startswith("Own models") for column in kept):
         whose = f" ({datasets[1]})" if datasets[1] != datasets[0] else ""
         lines[0] += f" Own models: each client's own, on its own people{whose}, mean over clients."
+    averaged = {
+        each.scope: each.sets
+        for each in contrasts
+        if each.sets and each.dataset == datasets[each.scope == "personalized"]
+    }
+    if generic := averaged.get("generic"):
+        lines[0] += f" Means over {len(generic)} test sets, each counting alike: {', '.join(generic)}."
+    elif own := averaged.get("personalized"):
+        lines[0] += f" The clients are those of {', '.join(own)}."
     lines += [
         f"{each.variant} has no {label(each.metric)} here{' of own models' * (each.scope == 'personalized')}."
         for each in contrasts

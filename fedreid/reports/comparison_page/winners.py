@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from fedreid.comparison.families import ALL_SETS
 from fedreid.comparison.held_against import Comparison
 from fedreid.comparison.sentences import SUBJECTS, points, seeds
 from fedreid.comparison.verdicts import Contrast
@@ -37,14 +38,17 @@ def highest(contrasts: Sequence[Contrast]) -> Contrast:
 
 
 def winner(found: Comparison, *, without: str = "", scopes: Sequence[str] = tuple(SUBJECTS)) -> str:
-    """The federated variant that is first on most test sets, or for the clients' own people; else the reference.
+    """The federated variant that is first over all test sets, or for the clients' own people; else the reference.
+
+    Where test sets have no common mean, the one that is first on most.
 
     Args:
         without: a variant that is out of the running.
         scopes: what counts, and where nothing was scored there, what counts then.
     """
     for scope in scopes:
-        rivals = [[each for each in all_of if each.variant != without] for all_of in scored(found, scope).values()]
+        counting = _counting(scored(found, scope)).values()
+        rivals = [[each for each in all_of if each.variant != without] for all_of in counting]
         if firsts := Counter(highest(each).variant for each in rivals if each):
             return firsts.most_common(1)[0][0]
     return found.reference
@@ -52,9 +56,11 @@ def winner(found: Comparison, *, without: str = "", scopes: Sequence[str] = tupl
 
 def headline(found: Comparison, scope: str) -> str:
     """In one sentence, who is better than the reference; empty where nothing was scored."""
-    by_dataset = scored(found, scope)
+    every = scored(found, scope)
+    by_dataset = _counting(every)
     rivals = {each.variant for each in _all(by_dataset) if each.verdict != "reference"}
-    where = f"on {SUBJECTS[scope]}"
+    sets = _all(by_dataset)[0].sets if len(by_dataset) == 1 else ()
+    where = f"on {SUBJECTS[scope]}" + f" (mean over {len(sets)} test sets)" * bool(sets and scope == "generic")
     if not by_dataset:
         return ""
     if not rivals:
@@ -82,18 +88,20 @@ def headline(found: Comparison, scope: str) -> str:
 def lines(found: Comparison, scope: str) -> list[str]:
     """The highest on each test set against the reference, and the bounds beside them."""
     by_dataset, bounds = scored(found, scope), scored(found, scope, bounds=True)
-    if len(by_dataset) > MOST_SETS:
-        firsts = Counter(highest(each).variant for each in by_dataset.values()).most_common()
-        return [
-            f"Highest: {', '.join(f'{name} on {number}' for name, number in firsts)} of {len(by_dataset)} test sets."
-        ]
+    single = [name for name in by_dataset if name != ALL_SETS]
     told = []
     for dataset, contrasts in by_dataset.items():
-        start = f"{dataset}: " if len(by_dataset) > 1 else ""
+        if dataset != ALL_SETS and len(single) > MOST_SETS:
+            continue
+        start = f"{capital(dataset)}: " if dataset == ALL_SETS else f"{dataset}: " if len(single) > 1 else ""
         parts = [f"{start}{_first(contrasts)}."]
         if beside := [f"{each.variant} {percent(each.score.mean)} %" for each in bounds.get(dataset, ())]:
             parts.append(f"For orientation: {', '.join(beside)}.")
         told.append(" ".join(parts))
+    if len(single) > MOST_SETS:
+        firsts = Counter(highest(by_dataset[name]).variant for name in single).most_common()
+        named = ", ".join(f"{name} on {number}" for name, number in firsts)
+        told.append(f"Highest: {named} of {len(single)} test sets.")
     return told
 
 
@@ -139,6 +147,14 @@ def _first(contrasts: Sequence[Contrast]) -> str:
         second = highest(rivals)
         return f"{best.variant} is highest with {level}; {second.variant} comes next, {gap(second)}"
     return f"{best.variant} is highest with {level}, against {best.reference} {gap(best)}"
+
+
+def _counting(by_dataset: dict[str, list[Contrast]]) -> dict[str, list[Contrast]]:
+    """The mean over test sets instead of those that it is of, where there is one."""
+    if ALL_SETS not in by_dataset:
+        return by_dataset
+    metric = by_dataset[ALL_SETS][0].metric
+    return {name: each for name, each in by_dataset.items() if name == ALL_SETS or each[0].metric != metric}
 
 
 def _all(by_dataset: Scored) -> list[Contrast]:

@@ -91,18 +91,19 @@ def by_set(figures: dict[str, Drawing]) -> list[str]:
     return [name for name in figures if name.startswith("differences")]
 
 
-def test_a_figure_for_each_of_few_test_sets_and_one_for_many() -> None:
+def test_a_figure_for_each_of_few_test_sets_and_their_mean_and_one_for_many() -> None:
     few = {"a": 1.0, "b": 2.0}
-    assert by_set(drawn([many("base", few), many("other", few)])) == ["differences-generic-a", "differences-generic-b"]
+    found = by_set(drawn([many("base", few), many("other", few)]))
+    assert found == ["differences-generic-all-test-sets", "differences-generic-a", "differences-generic-b"]
     sets = dict.fromkeys("abcd", 0.0)
     drawing = drawn([many("base", sets), many("other", {"a": 1.0, "b": 2.0, "c": 3.0, "d": 6.0})])[
         "differences-generic"
     ]
     (axes,) = drawing.figure.axes
-    small = sorted(float(line.get_xdata()[0]) for line in axes.get_lines() if line.get_marker() == "o")
-    (mean,) = [float(line.get_xdata()[0]) for line in axes.get_lines() if line.get_marker() == "|"]
+    small = sorted(float(line.get_xdata()[0]) for line in axes.get_lines() if line.get_marker() == "|")
+    (mean,) = [value for _, value, _ in points(axes)]
     assert (small, mean) == ([1, 2, 3, 6], 3)
-    assert "each of 4 sets" in drawing.caption
+    assert "mean over 4 sets; thin strokes below: each test set" in drawing.caption
 
 
 def test_a_variant_without_the_score_is_left_out() -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedreid.reports.comparison_figures.measured import bound_of, generic_sets, measure
+from fedreid.comparison.families import generic_sets
+from fedreid.reports.comparison_figures.measured import bound_of, measure
 from fedreid.reports.comparison_figures.sums import by_round, sums_of
 from tests.reports.comparison_figures.made_up import COLUMNS, Rows, cost, generic, local_only, own, run, variant, whole
 

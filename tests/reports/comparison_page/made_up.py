@@ -25,17 +25,20 @@ def a_run(
     bytes_down: float = 1000.0,
     settings: Sequence[str] = (),
     dataset: str = "shop",
+    other_set: Sequence[float | None] = (),
 ) -> Path:
     """A finished run of three clients that last.
 
     Args:
         ap: average precision of each query; empty: no generic test set.
         more: points on top of each client's score.
+        other_set: average precision of each query of a second test set, "mall".
         bytes_down: to each client in each of two rounds; half of it comes back.
     """
     made = make_run(
         folder, seed=seed, settings=[f'method.name="{method}"', 'partition.by="camera"', *settings],
-        ap={dataset: ap} if ap else None, clients={client: value + more for client, value in CLIENTS.items()},
+        ap={name: found for name, found in {dataset: ap, "mall": other_set}.items() if found},
+        clients={client: value + more for client, value in CLIENTS.items()},
     )  # fmt: skip
     rows = [
         [number, "cost", client, "", metric, value]

@@ -234,3 +234,25 @@ def test_private_proxies_pass_only_where_the_message_says_so_and_as_one_matrix()
     smuggled.content[wire.PRIVATE_PROXIES] = wire.to_record({"proxies": proxies, "features": proxies})
     with pytest.raises(wire.PrivacyError, match="one array"):
         wire.check_reply(allowed, smuggled)
+
+
+def test_a_block_is_a_record_like_any_other_whichever_way_it_is_asked_first() -> None:
+    def block() -> ArrayRecord:
+        return wire.to_record(in_one_block())
+
+    plain = wire.to_record({name: array.copy() for name, array in in_one_block().items()})
+    same = {name: array.numpy().tolist() for name, array in plain.items()}
+    assert list(block()) == list(block().keys()) == [name for name, _ in block().items()] == list(same)
+    assert len(block()) == len(block().values()) == len(same)
+    assert all(name in block() for name in same)
+    assert "nobody" not in block()
+    assert {name: array.numpy().tolist() for name, array in block().copy().items()} == same
+    assert {name: block()[name].numpy().tolist() for name in same} == same
+    assert pickle.loads(pickle.dumps(block().copy())).keys() == plain.keys()
+    assert repr(block()).startswith("{'")
+    assert block().count_bytes() == plain.count_bytes()
+    one = block()
+    del one[next(iter(same))]
+    assert len(one) == len(same) - 1
+    assert one != block()
+    assert wire.flat_of(one) is None

@@ -42,7 +42,9 @@ def client_scores(federation: Federation, arrays: ArrayRecord, server_round: int
     messages = [Message(content, dst_node_id=nodes[client], message_type=wire.SCORES) for client in everyone]
     federation.progress.stage(STAGE, 0, len(messages))
     scores, weights = [], []
-    replies = federation.answers(federation.grid.send_and_receive(messages), server_round, STAGE, lambda *_: None)
+    replies = federation.replies.answers(
+        federation.grid.send_and_receive(messages), server_round, STAGE, lambda *_: None
+    )
     for done, answer in enumerate(replies, start=1):
         scores.append({name: values.copy() for name, values in wire.channel_scores_of(answer).items()})
         weights.append(wire.metrics_of(answer)[wire.NUM_EXAMPLES])

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fedreid.pruning import count
+from fedreid.scenario.system_schema import SystemSettings
 from fedreid.system import availability_of, passes_per_image, profiles_of
 from fedreid.system.work import passes_once
 from server.tier_maps import whole_network
@@ -23,9 +24,11 @@ class Clock:
     """One federation's."""
 
     def __init__(self, setup: Setup, records: Records, totals: dict[str, float]) -> None:
-        self.scenario, self.settings = setup.scenario, setup.scenario.system
-        self.records, self.totals = records, totals
-        self.availability, self.profiles = availability_of(setup.scenario, setup.data.num_clients), None
+        self.scenario = setup.scenario
+        if setup.scenario.method.name == "centralised":  # nobody who could be away or late: the images are in one place
+            self.scenario = setup.scenario.model_copy(update={"system": SystemSettings()})
+        self.settings, self.records, self.totals = self.scenario.system, records, totals
+        self.availability, self.profiles = availability_of(self.scenario, setup.data.num_clients), None
         if self.settings.is_timed:
             self.profiles = profiles_of(self.settings.profiles, setup.data.num_clients)
         self.public_images = 0 if setup.data.public is None else len(setup.data.public)

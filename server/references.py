@@ -11,7 +11,8 @@ from fedreid import wire
 from server.records import score_metrics
 
 if TYPE_CHECKING:
-    from server.rounds import Federation, Note
+    from server.replies import Note
+    from server.rounds import Federation
 
 LOCAL_ONLY, GLOBAL_MODEL = "local_only", "global_model"
 TITLES = {
@@ -74,7 +75,7 @@ class References:
         nodes = {client: node for node, client in federation.clients.items()}
         messages = [Message(content(client), dst_node_id=nodes[client], message_type=message_type) for client in left]
         replies = federation.grid.send_and_receive(messages)
-        for _ in federation.answers(replies, server_round, TITLES[reference], self._note(reference)):
+        for _ in federation.replies.answers(replies, server_round, TITLES[reference], self._note(reference)):
             done += 1
             federation.progress.stage(TITLES[reference], done, len(self.everyone))
 

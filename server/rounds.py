@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection
 from typing import Any
 
-from flwr.app import ArrayRecord, ConfigRecord, Message
+from flwr.app import ArrayRecord, ConfigRecord
 from flwr.serverapp import Grid
 
 from fedreid import run_folder, wire
-from fedreid.errors import ClientError, RunError
+from fedreid.errors import RunError
 from fedreid.evaluation.protocols import headline
 from fedreid.progress import Progress
 from server.checkpoints import Checkpoint, latest_checkpoint, save_checkpoint
 from server.clock import Clock
 from server.evaluation import GlobalModel
-from server.nodes import cause_of, discover
-from server.records import Records, score_metrics
+from server.nodes import discover
+from server.records import Records
 from server.references import References
+from server.replies import Note, Replies
 from server.setup import Setup
 from server.strategies import build_strategy
 from server.sub_networks import STATE, SubNetworks
 from server.tier_rounds import TierRounds
-
-logger = logging.getLogger(__name__)
-
-# Told of each answer: client, its metrics, the message; False: it doesn't count.
-Note = Callable[[int, Mapping[str, Any], Message], bool | None]
 
 
 class Federation:
@@ -55,7 +50,7 @@ class Federation:
         if self.scenario.system.is_on:
             self.strategy.clock = self.clock
         self.clients: dict[int, int] = {}  # client of each node
-        self._has_warned = False
+        self.replies = Replies(self)
 
     def run(self) -> None:
         """All rounds that are still to do, then the reference rows.
@@ -115,11 +110,12 @@ class Federation:
             server_round, self.settings.rounds, [self.clients[m.metadata.dst_node_id] for m in messages]
         )
         if not messages:
+            self.clock.close(server_round)
             return self._without_answers(server_round, arrays)
         sent = {self.clients[message.metadata.dst_node_id]: wire.bytes_of(message) for message in messages}
         replies = self.grid.send_and_receive(messages)
-        answers = self.answers(
-            replies, server_round, "training", lambda c, m, a: self._trained(server_round, c, m, a, sent[c])
+        answers = self.replies.answers(
+            replies, server_round, "training", lambda c, m, a: self.replies.trained(server_round, c, m, a, sent[c])
         )
         aggregated, means = self.strategy.aggregate_train(server_round, answers)
         self.clock.close(server_round)
@@ -143,33 +139,6 @@ class Federation:
         self.progress.round_done(server_round, metrics)
         return aggregated
 
-    def answers(
-        self,
-        replies: Iterable[Message],
-        server_round: int,
-        stage: str,
-        note: Note,
-    ) -> Iterator[Message]:
-        """Replies of clients that succeeded, each noted as it passes; a failure stops the run or is listed."""
-        for answer in self.in_order(replies):
-            client = self.clients[answer.metadata.src_node_id]
-            if answer.has_error():
-                cause = cause_of(answer)
-                self.progress.client_failed(client, cause)
-                if self.settings.on_client_failure == "stop":
-                    raise ClientError(client, server_round, stage, cause, self._hint(cause))
-                logger.warning("client %d failed in round %d while %s: %s", client, server_round, stage, cause)
-                self.failures.append({"round": server_round, "client": client, "stage": stage, "cause": cause})
-                continue
-            if note(client, wire.metrics_of(answer), answer) is not False:
-                yield answer
-
-    def in_order(self, replies: Iterable[Message]) -> Iterable[Message]:
-        """Replies by rising client. Our grids stream them so; Flower's own gives all of them as they arrived."""
-        if isinstance(replies, list):
-            return sorted(replies, key=lambda answer: self.clients[answer.metadata.src_node_id])
-        return replies
-
     def _without_answers(self, server_round: int, arrays: ArrayRecord) -> ArrayRecord:
         """Nobody was there, or in time: the model stays as it is."""
         self.progress.message(f"round {server_round}: no client answered in time; the model stays as it was")
@@ -181,45 +150,6 @@ class Federation:
         self._commit(server_round, arrays)
         self.progress.round_done(server_round, metrics)
         return arrays
-
-    def _trained(self, server_round: int, client: int, metrics: Mapping[str, Any], answer: Message, sent: int) -> bool:
-        add, received = self.records.metrics.add, wire.bytes_of(answer)
-        for metric, key in (
-            ("loss", "loss"),
-            ("accuracy", "accuracy"),
-            ("num_examples", wire.NUM_EXAMPLES),
-            ("steps", "steps"),
-        ):
-            add(server_round, "train", client, "", metric, metrics[key])
-        for metric in (wire.UPDATE_NORM, *wire.HARD_NEGATIVES):
-            if metric in metrics:
-                add(server_round, "train", client, "", metric, metrics[metric])
-        self._warn_of_hard_negatives(server_round, client, metrics)
-        for metric, value in (("bytes_down", sent), ("bytes_up", received), ("images", metrics["images"])):
-            add(server_round, "cost", client, "", metric, value)
-            self.totals[metric] += value
-        self.totals["training_seconds"] += metrics["seconds"]
-        self.records.timing.add(server_round, client, "training_seconds", metrics["seconds"])
-        self._personalized(server_round, client, metrics)
-        self.progress.client_done(client, int(metrics["images"]), float(metrics["loss"]))
-        return self.clock.note(server_round, client, metrics, self.sub_networks, sent, received)
-
-    def _personalized(self, server_round: int, client: int, metrics: Mapping[str, Any]) -> None:
-        scores = score_metrics(metrics)
-        if scores:
-            self.records.ranking(server_round, "personalized", scores, dataset=self.data.dataset(client), client=client)
-            self.records.timing.add(server_round, client, "evaluation_seconds", metrics["evaluation-seconds"])
-
-    def _warn_of_hard_negatives(self, server_round: int, client: int, metrics: Mapping[str, Any]) -> None:
-        """Once in a run: a threshold that keeps none of the public images, or all of them, does nothing."""
-        share = metrics.get("hard_negative_share")
-        if share is None or 0 < share < 100 or self._has_warned or "hard_negatives" not in self.scenario.method.parts:
-            return
-        self._has_warned = True
-        self.progress.message(
-            f"round {server_round}: {share:g} % of the public images are hard negatives of client {client}. "
-            "To keep a fixed share instead: --set method.hard_negatives.select=quantile"
-        )
 
     def _evaluate_start(self, arrays: ArrayRecord) -> None:
         self.progress.stage("evaluating the starting model", 0, self.data.num_clients)
@@ -240,7 +170,7 @@ class Federation:
         self.evaluate_clients(
             server_round,
             arrays,
-            lambda client, metrics, _: self._personalized(server_round, client, metrics),
+            lambda client, metrics, _: self.replies.personalized(server_round, client, metrics),
             clients,
             open_set=self._is_open_set(server_round),
         )
@@ -253,7 +183,7 @@ class Federation:
         asked = self.strategy.configure_evaluate(server_round, arrays, config, self.grid)
         messages = [message for message in asked if self.clients[message.metadata.dst_node_id] in clients]
         replies = self.grid.send_and_receive(messages)
-        self.strategy.aggregate_evaluate(server_round, self.answers(replies, server_round, "evaluating", note))
+        self.strategy.aggregate_evaluate(server_round, self.replies.answers(replies, server_round, "evaluating", note))
 
     def _evaluate_generic(self, server_round: int, arrays: ArrayRecord) -> dict[str, float]:
         open_set, parts = self._is_open_set(server_round), self.sub_networks
@@ -309,10 +239,6 @@ class Federation:
         self.records.timing.add(server_round, "", metric, seconds)
         if metric in self.totals:
             self.totals[metric] += seconds
-
-    def _hint(self, cause: str) -> str:
-        rate = f"Its learning rate is {self.scenario.method.learning_rate:g}; the" if "loss" in cause else "The"
-        return f"{rate} log is in {self.run_dir / 'log.txt'}. Resume with: fedreid resume {self.run_dir}"
 
 
 TOTALS = (

@@ -19,8 +19,9 @@ SETUP = "setup.json"  # what preparing the run found and how long it took
 SUMMARY = "summary.json"
 QUERIES = "queries"  # of the final shared model: one file for each test set, one row for each query
 EXAMPLES = "examples"  # of what the final shared model finds, for the report alone
+SPLITS, SPLIT_INDEX = "splits", "data.json"  # who got which image, as text
 METRICS, REFERENCES = "metrics.csv", "references.csv"
-LOG = "log.txt"
+LOG, LOCK = "log.txt", ".lock"
 
 
 @contextmanager
@@ -30,7 +31,7 @@ def locked(run_dir: Path) -> Iterator[None]:
     Raises:
         UserError: another process has it.
     """
-    with (run_dir / ".lock").open("w") as file:
+    with (run_dir / LOCK).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -41,7 +42,7 @@ def locked(run_dir: Path) -> Iterator[None]:
 def digests(run_dir: Path) -> dict[str, str]:
     """SHA-256 of the files that comparisons read, by name: whoever reads them later can tell if they were edited."""
     names = [SCENARIO, METRICS, REFERENCES]
-    names += sorted(f"{QUERIES}/{file.name}" for file in (run_dir / QUERIES).glob("*.csv"))
+    names += sorted(f"{part}/{file.name}" for part in (QUERIES, SPLITS) for file in (run_dir / part).glob("*.csv"))
     return {name: digest(run_dir / name) for name in names if (run_dir / name).is_file()}
 
 

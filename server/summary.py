@@ -30,11 +30,10 @@ def write_summary(
         seconds: wall time since the run or its resumption started; earlier ones are added.
     """
     path = run_dir / run_folder.SUMMARY
-    before = json.loads(path.read_text()) if path.exists() else {}
+    seconds_before, command_before = _before(path)
     setup = Setup.open(run_dir)
     checkpoint = latest_checkpoint(run_dir)
     totals = dict(checkpoint.totals) if checkpoint else {}
-    total_seconds = before.get("timing", {}).get("total_seconds", 0.0) + seconds
     final, best_round = final_metrics(run_dir)
     phase = totals.get("train_phase_seconds", 0.0)
     summary = {
@@ -50,7 +49,7 @@ def write_summary(
         "best_round": best_round,
         "data": setup.data.summary,
         "timing": {
-            "total_seconds": total_seconds,
+            "total_seconds": seconds_before + seconds,
             **setup.facts["timing"],
             "train_phase_seconds": phase,
             "training_seconds": totals.get("training_seconds", 0.0),
@@ -65,10 +64,19 @@ def write_summary(
         "failures": list(checkpoint.failures) if checkpoint else [],
         "digests": run_folder.digests(run_dir) if status == "finished" else {},
         "versions": versions(),
-        "command": command or before.get("command") or f"fedreid run {run_dir / run_folder.SCENARIO}",
+        "command": command or command_before or f"fedreid run {run_dir / run_folder.SCENARIO}",
     }
     write_atomically(path, lambda temporary: temporary.write_text(json.dumps(summary, indent=2) + "\n"))
     return summary
+
+
+def _before(path: Path) -> tuple[float, str]:
+    """Seconds and command of an earlier summary; one that is damaged is written anew, without them."""
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+        return float(before.get("timing", {}).get("total_seconds", 0.0)), str(before.get("command") or "")
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):
+        return 0.0, ""
 
 
 def final_metrics(run_dir: Path) -> tuple[dict[str, float], int | None]:

@@ -134,6 +134,8 @@ def test_a_plan_tells_what_would_be_run_and_writes_nothing(
     [
         (["nowhere.toml"], "nowhere.toml: no such experiment file"),
         (["nowhere"], "nowhere: no such run folder"),
+        (["n" * 300], "can't be read: File name too long"),
+        (["{e}", "--out", "n" * 300], "nnn: File name too long: give another --out"),
         (["{e}", "{e}"], "give one experiment file alone, or folders of finished runs"),
         (["{e}", "--seeds", "1,x"], "--seeds 1,x: expected whole numbers from 0 to 4294967295, as in 0,1,2 or 0-4"),
         (["{e}", "--seeds", "4-2"], "--seeds 4-2: expected whole numbers"),
@@ -162,6 +164,18 @@ def test_a_mistake_is_one_clear_text(
     assert (status, out) == (2, "")
     assert text in errors
     assert not (tmp_path / "results").exists()
+
+
+def test_a_folder_that_can_not_be_written_is_told_before_anything_runs(
+    experiment: Path, fedreid_command: Command, tmp_path: Path
+) -> None:
+    """As somebody else's folder is; whoever runs tests as root may write everywhere, so not by its permissions."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".lock").symlink_to(tmp_path / "nowhere" / "lock")
+    status, _, errors = fedreid_command("compare", experiment, "--out", tmp_path / "out")
+    assert (status, errors) == (
+        2, f"can't write {tmp_path / 'out'}: No such file or directory. Give another --out.\n"
+    )  # fmt: skip
 
 
 def test_a_comparison_in_use_is_left_to_its_owner(experiment: Path, fedreid_command: Command, tmp_path: Path) -> None:

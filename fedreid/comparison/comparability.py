@@ -100,10 +100,24 @@ def _of_data(one: FinishedRun, other: FinishedRun) -> tuple[str, str] | None:
         return (key, "other data") if key else None
     changed = sorted(name for name in {*one.splits, *other.splits} if one.splits.get(name) != other.splits.get(name))
     if not changed:
-        return None
+        return _of_images(one, other)
     if tests := [name for name in changed if name.startswith("generic-")]:
         return next(_differing(one, other, ("data.",)), f"splits/{tests[0]}"), "other test data"
     return next(_differing(one, other, ("partition.", "data.")), f"splits/{changed[0]}"), "another split"
+
+
+def _of_images(one: FinishedRun, other: FinishedRun) -> tuple[str, str] | None:
+    """Files of the same names may hold other pictures; of images of another size that can't be told.
+
+    What is rendered follows from its settings, and differs in last bits from machine to machine: it isn't looked at.
+    """
+    data = one.scenario.data
+    if data.image_size != other.scenario.data.image_size or data.synthetic_twin:
+        return None
+    files = [name for name, source in data.sources.items() if source.format != "synthetic"]
+    shared = [name for name in files if name in one.images and name in other.images]
+    changed = next((name for name in shared if one.images[name] != other.images[name]), None)
+    return (f"data.sources.{changed}", "other images under the same names") if changed else None
 
 
 def _differing(one: FinishedRun, other: FinishedRun, sections: tuple[str, ...]) -> Iterator[str]:

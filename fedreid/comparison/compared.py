@@ -10,12 +10,14 @@ from typing import Any
 
 import pandas as pd
 
+from fedreid import run_folder
+from fedreid.comparison.comparability import incomparable, refuse_incomparable
 from fedreid.comparison.comparison_folder import EXPERIMENTS, RECORD, write_text
 from fedreid.comparison.experiments import LOCAL_ONLY_TITLE, Experiment, load_experiment
 from fedreid.comparison.failures import Failure, read_failures
 from fedreid.comparison.held_against import Comparison, held_against
 from fedreid.comparison.run_plan import Plan, Step, plan, summary_of
-from fedreid.comparison.runs import load_run
+from fedreid.comparison.runs import FinishedRun, load_run
 from fedreid.comparison.variants import Variant, group_runs, local_only
 from fedreid.errors import RunError, UserError
 
@@ -30,17 +32,18 @@ def compared_steps(
     failures: Sequence[Failure],
     command: str,
 ) -> Comparison:
-    """The finished runs of an experiment held against each other.
+    """The finished runs of an experiment held against each other; one that was edited since counts as failed.
 
     Raises:
         RunError: there is none, with the reasons of those that failed.
         UserError: they can't be compared.
     """
+    loaded, spoilt = _loaded(finished)
+    failures, finished = [*failures, *spoilt], [*loaded]
     if not finished:
         reasons = dict.fromkeys(failure.reason for failure in failures)
         where = f"\n  The logs are in {failures[0].log.parent}" if failures else ""
         raise RunError("every run failed:\n" + "\n".join(f"  {reason}" for reason in reasons) + where)
-    loaded = {step: load_run(step.folder) for step in finished}
     variants = group_runs(loaded.values(), names={step.folder: step.variant.name for step in finished})
     if experiment.local_only:
         bringing = [run for step, run in loaded.items() if step.scenario.evaluation.local_only]
@@ -48,6 +51,7 @@ def compared_steps(
         alone = local_only(Variant(LOCAL_ONLY_TITLE, by_seed), LOCAL_ONLY_TITLE) if by_seed else None
         variants = [*variants, *([alone] if alone else [])]
     notes = [f"{path} is left alone: {reason}." for path, reason in planned.unused.items()]
+    notes += _without_local_only(planned, finished)
     known = [variant.name for variant in variants]
     reference = experiment.reference if experiment.reference in known else known[0]
     if reference != experiment.reference:
@@ -58,6 +62,26 @@ def compared_steps(
     )  # fmt: skip
     _record(folder, command, reference)
     return found
+
+
+def _loaded(finished: Sequence[Step]) -> tuple[dict[Step, FinishedRun], list[Failure]]:
+    """The runs whose folders are what they wrote; the others can't be counted, but the rest goes on."""
+    found, spoilt = {}, []
+    for step in finished:
+        try:
+            found[step] = load_run(step.folder)
+        except UserError as error:
+            spoilt.append(Failure(step, str(error), 0, step.folder / run_folder.LOG))
+    return found, spoilt
+
+
+def _without_local_only(planned: Plan, finished: Sequence[Step]) -> list[str]:
+    """Which seeds the row of clients trained alone lacks, as the run that brings it isn't finished."""
+    lacking = [step for step in planned.steps if step.scenario.evaluation.local_only and step not in finished]
+    return [
+        f"{LOCAL_ONLY_TITLE} lacks seed {step.seed}: its scores come with {step.title}, which is not finished."
+        for step in lacking
+    ]
 
 
 def compared_runs(places: Sequence[Path], folder: Path, reference: str, command: str) -> Comparison:
@@ -76,14 +100,16 @@ def compared_runs(places: Sequence[Path], folder: Path, reference: str, command:
         variants.append(bringing)
     if len(variants) == 1:
         raise UserError(f"{places[0]}: one variant alone has nothing to be compared with: give runs of two or more.")
+    chosen = reference or variants[0].name
+    named = [variant for variant in variants if variant is not bringing]
+    if any(variant.name == chosen for variant in named) and len(incomparable(named, chosen)) == len(named) - 1:
+        refuse_incomparable(named, chosen)  # the row of clients trained alone, which nobody named, is no comparison
     rows = [
         (variant.name, run.seed, "", "finished", seconds_of(run.summary), "", str(run.path))
-        for variant in variants
-        if variant is not bringing
+        for variant in named
         for run in variant.runs
     ]
     frame = pd.DataFrame(rows, columns=[*RUN_COLUMNS])
-    chosen = reference or variants[0].name
     result = held_against(variants, chosen, folder, "Comparison of finished runs", runs=frame, command=command)
     _record(folder, command, reference, places)
     return result
@@ -121,7 +147,9 @@ def is_comparison(folder: Path) -> bool:
 
 def seconds_of(summary: Mapping[str, Any]) -> float:
     """How long a run took; nan where it doesn't say."""
-    return float(summary.get("timing", {}).get("total_seconds", float("nan")))
+    timing = summary.get("timing")
+    found = timing.get("total_seconds") if isinstance(timing, dict) else None
+    return float(found) if isinstance(found, int | float) else float("nan")
 
 
 def _record(folder: Path, command: str, reference: str, places: Sequence[Path] = ()) -> None:
@@ -138,7 +166,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as error:
         raise UserError(f"{folder / RECORD}: damaged: {error}. Compare again: fedreid compare") from None
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or not isinstance(found.get("runs", []), list):
         raise UserError(f"{folder / RECORD}: damaged: expected names and values. Compare again: fedreid compare")
     return found
 

@@ -36,18 +36,23 @@ def refuse_folder(folder: Path, name: str) -> None:
     """Stop where a folder is no place for this comparison.
 
     Raises:
-        UserError: it is a file, a run folder, or holds another comparison.
+        UserError: it is a file, a run folder, or holds another comparison; or there can't be such a folder.
     """
-    if folder.exists() and not folder.is_dir():
+    try:
+        is_file, is_run = folder.exists() and not folder.is_dir(), (folder / run_folder.SCENARIO).exists()
+    except OSError as error:  # its name is too long
+        raise UserError(f"{folder}: {error.strerror}: give another --out.") from None
+    if is_file:
         raise UserError(f"{folder} is a file, and a folder is expected: give another --out.")
-    if (folder / run_folder.SCENARIO).exists():
+    if is_run:
         raise UserError(f"{folder} is the folder of a run: give another --out.")
     try:
         other = tomllib.loads((folder / EXPERIMENTS).read_text(encoding="utf-8")).get("name", name)
     except (OSError, ValueError):
         return
     if other != name:
-        raise UserError(f"{folder} holds the comparison {other}, and this one is {name}: give another --out.")
+        this = name or "of finished runs"
+        raise UserError(f"{folder} holds the comparison {other}, and this one is {this}: give another --out.")
 
 
 def write_experiment(experiment: Experiment, folder: Path) -> Path:

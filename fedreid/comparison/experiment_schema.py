@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,9 +75,7 @@ def read_settings(path: Path) -> ExperimentSettings:
     try:
         return ExperimentSettings.model_validate(tree)
     except ValidationError as error:
-        raise UserError(
-            "\n".join(dict.fromkeys(f"{path}: {_mistake(each, tree)}" for each in error.errors()))
-        ) from None
+        raise UserError("\n".join(f"{path}: {text}" for text in _mistakes(error.errors(), tree))) from None
 
 
 def _tree(path: Path) -> dict[str, Any]:
@@ -91,6 +89,13 @@ def _tree(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: can't be read: {error.strerror}") from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path}: not valid TOML: {error}") from None
+
+
+def _mistakes(entries: Sequence[Mapping[str, Any]], tree: Mapping[str, Any]) -> list[str]:
+    """Each once. A list of wrong values is called empty as well, as none of them is left: that is no second mistake."""
+    wrong = {entry["loc"][0] for entry in entries if entry["type"] != "too_short"}
+    told = [entry for entry in entries if entry["type"] != "too_short" or entry["loc"][0] not in wrong]
+    return list(dict.fromkeys(_mistake(entry, tree) for entry in told))
 
 
 def _mistake(entry: Mapping[str, Any], tree: Mapping[str, Any]) -> str:

@@ -48,10 +48,10 @@ def read_failures(folder: Path, steps: Sequence[Step]) -> list[Failure]:
         entries = json.loads((folder / FAILURES).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
-    by_key = {(step.variant.name, step.seed): step for step in steps if step.state != "finished"}
+    by_key = {(step.variant.name, str(step.seed)): step for step in steps if step.state != "finished"}
     found = []
     for entry in entries if isinstance(entries, list) else []:
-        if isinstance(entry, dict) and (step := by_key.get((entry.get("variant"), entry.get("seed")))):  # type: ignore[arg-type]
-            log = folder / str(entry.get("log", ""))
-            found.append(Failure(step, str(entry.get("reason", "")), int(entry.get("exit_status") or 0), log))
+        if isinstance(entry, dict) and (step := by_key.get((str(entry.get("variant")), str(entry.get("seed"))))):
+            log, status = folder / str(entry.get("log", "")), entry.get("exit_status")
+            found.append(Failure(step, str(entry.get("reason", "")), status if isinstance(status, int) else 0, log))
     return found

@@ -102,10 +102,13 @@ def experiment_file(places: Sequence[Path]) -> Path | None:
     """The experiment file that is meant; None where run folders are.
 
     Raises:
-        UserError: files and folders, or several files.
+        UserError: files and folders, or several files; or a name that no file can have.
     """
-    files = [place / EXPERIMENTS if (place / EXPERIMENTS).is_file() else place for place in places]
-    meant = [file for file in files if file.suffix == ".toml" and not file.is_dir()]
+    try:
+        files = [place / EXPERIMENTS if (place / EXPERIMENTS).is_file() else place for place in places]
+        meant = [file for file in files if file.suffix == ".toml" and not file.is_dir()]
+    except OSError as error:
+        raise UserError(f"{error.filename}: can't be read: {error.strerror}") from None
     if not meant:
         return None
     if len(places) > 1:
@@ -123,6 +126,7 @@ def _places(what: str | Path | Sequence[str | Path | RunResult]) -> list[Path]:
 def _of_experiment(experiment: Experiment, folder: Path, at_once: int, view: RunsView, command: str) -> Comparison:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / run_folder.LOCK).touch()  # the folder may be there and not be ours to write
     except OSError as error:
         raise UserError(f"can't write {folder}: {error.strerror}. Give another --out.") from error
     with run_folder.locked(folder):

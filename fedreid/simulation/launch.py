@@ -143,7 +143,7 @@ def is_finished(run_dir: Path) -> bool:
     """The run has done all its rounds and its references."""
     try:
         return json.loads((run_dir / run_folder.SUMMARY).read_text())["status"] == "finished"
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 

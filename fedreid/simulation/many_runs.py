@@ -231,7 +231,7 @@ def room_for(steps: Sequence[Step]) -> int:
 
 def is_in_use(run_dir: Path) -> bool:
     """Whether a process is at work in a run folder."""
-    if not (run_dir / ".lock").exists():
+    if not (run_dir / run_folder.LOCK).exists():
         return False
     try:
         with run_folder.locked(run_dir):

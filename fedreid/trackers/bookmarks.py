@@ -17,7 +17,10 @@ def read_bookmarks(run_dir: Path) -> dict[str, Bookmark]:
     """By the tracker's name; none where the file is missing or isn't ours, and then trackers begin anew."""
     try:
         content = json.loads((run_dir / FILE).read_text(encoding="utf-8"))
-        return {name: Bookmark(**entry) for name, entry in content.items()}
+        found = {name: Bookmark(**entry) for name, entry in content.items()}
+        if not all(isinstance(each.round, int) and isinstance(each.run, str) for each in found.values()):
+            return {}
+        return found
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
 

@@ -44,7 +44,8 @@ def track(run_dir: str | Path, *, to: Sequence[str] = (), mlflow_folder: str = "
         to, mlflow_folder, project: instead of the run's own `[tracking]`.
 
     Raises:
-        UserError: not a run folder, one that is in use or without a finished round, no tracker named, no such library.
+        UserError: not a run folder, one that is in use, damaged or without a finished round, no tracker named, no such
+            library.
         RunError: a tracker failed.
     """
     folder = Path(run_dir).absolute()
@@ -59,6 +60,7 @@ def track(run_dir: str | Path, *, to: Sequence[str] = (), mlflow_folder: str = "
     if last_round(folder) < 0:
         raise UserError(f"{run_dir} has no finished round. Go on with it: fedreid resume {run_dir}")
     with run_folder.locked(folder):
+        _refuse_damaged(folder)
         return [_push(run, tracker) for tracker in trackers]
 
 
@@ -75,11 +77,25 @@ def _with(scenario: Scenario, to: Sequence[str], mlflow_folder: str, project: st
     return scenario.model_copy(update={"tracking": tracking})
 
 
+def _refuse_damaged(folder: Path) -> None:
+    """A finished run's files are those that it wrote; of one that goes on, the last line may be cut short."""
+    from fedreid.comparison.intact import finished_summary, is_verified  # pandas takes a second
+    from fedreid.comparison.run_plan import status_of
+    from fedreid.comparison.tables import read_table
+
+    if status_of(folder) not in ("running", "interrupted", "failed"):
+        is_verified(folder, finished_summary(folder))
+        read_table(folder, run_folder.METRICS)
+        if (folder / run_folder.REFERENCES).is_file():
+            read_table(folder, run_folder.REFERENCES)
+
+
 def _push(run: TrackedRun, tracker: Tracker) -> Pushed:
     before = read_bookmarks(run.path).get(tracker.name, Bookmark())
     if before.is_finished and tracker.holds(run, before):
         return Pushed(run.path, tracker.name, False, "")
-    Tracking(run, [tracker], _fail).finish()
+    if not Tracking(run, [tracker], _fail).finish():
+        raise UserError(f"{run.path / run_folder.METRICS}: there is no round in it. Copy the run folder again.")
     return Pushed(run.path, tracker.name, True, tracker.command)
 
 

@@ -97,6 +97,7 @@ def last_round(run_dir: Path) -> int:
         summary = json.loads((run_dir / run_folder.SUMMARY).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         summary = {}
-    if not found and summary.get("status") == "finished":
-        return int(summary.get("rounds_planned", -1))
+    planned = summary.get("rounds_planned") if isinstance(summary, dict) else None
+    if not found and isinstance(planned, int) and summary.get("status") == "finished":
+        return planned
     return max(found, default=-1)

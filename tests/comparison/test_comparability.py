@@ -56,6 +56,29 @@ def test_files_that_changed_under_the_same_settings_are_named(tmp_path: Path) ->
     assert reasons(one, more) == ["MOON and FedAvg have another split: splits/client-001.csv differs"]
 
 
+def test_other_pictures_in_files_of_the_same_names_are_refused(tmp_path: Path) -> None:
+    """A copy of a dataset that somebody has blurred; the last name of a cache is a hash of what it holds."""
+    photos = 'data.sources={shop={format="folder", path="photos"}}'
+    here, there = (f'{{"caches": {{"shop": "/{place}/decoded/12ab"}}}}' for place in ("here", "there"))
+    blurred = here.replace("12ab", "34cd")
+
+    def beside_the_first(name: str, index: str, *settings: str) -> list[str]:
+        return reasons(one, run(tmp_path, name, photos, "method.name=moon", *settings, splits={"data.json": index}))
+
+    one = run(tmp_path, "a", photos, splits={"data.json": here})
+    assert beside_the_first("b", there) == []
+    assert beside_the_first("c", "{") == [], "not known"
+    assert beside_the_first("d", blurred) == [
+        "MOON and FedAvg have other images under the same names: data.sources.shop differs"
+    ]
+    assert beside_the_first("e", blurred, "data.image_size=[64,32]") == [], "another size has another cache anyway"
+    drawn = [
+        run(tmp_path, "f", splits={"data.json": here}),
+        run(tmp_path, "g", "method.name=moon", splits={"data.json": blurred}),
+    ]
+    assert reasons(*drawn) == [], "rendered on another machine"
+
+
 def test_splits_are_compared_seed_by_seed(tmp_path: Path) -> None:
     people = {0: {"client-000.csv": "ann"}, 1: {"client-000.csv": "eve"}}
     runs = [

@@ -95,6 +95,10 @@ def test_mistakes_of_variants_name_them(mistakes: Mistakes) -> None:
             "variant Local only: the row of clients trained alone has this name: use another",
         ),
         (
+            "seeds = [-1]",
+            "seeds = [-1] is not allowed: expected a list of whole numbers from 0 to 4294967295, as in [0, 1, 2]",
+        ),
+        (
             f"[grid]\nmethod.epochs = {list(range(1, 4000))}",
             "means 11,997 runs: more than 10,000 is a mistake in [grid], or work for several files",
         ),

@@ -42,7 +42,11 @@ def test_a_run_keeps_the_score_of_each_query_of_its_final_model(run_dir: Path) -
 def test_final_scores_are_those_of_the_summary(run_dir: Path) -> None:
     run = load_run(run_dir)
     assert {"/".join(key): value for key, value in run.scores.items()} == pytest.approx(run.summary["final"])
-    assert set(run.summary["digests"]) == {"scenario.toml", "metrics.csv", "references.csv", "queries/tiny.csv"}
+    splits = {f"splits/{name}" for name in run.splits}
+    assert {"splits/generic-tiny.csv", "splits/client-000.csv"} <= splits
+    assert set(run.summary["digests"]) == {
+        "scenario.toml", "metrics.csv", "references.csv", "queries/tiny.csv", *splits
+    }  # fmt: skip
 
 
 def test_a_stopped_and_resumed_run_has_the_same_digests(scenario: Path, tmp_path: Path, run_dir: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,8 @@ def edit(name: str, old: str, new: str) -> Change:
         (lambda run_dir: (run_dir / "queries" / "shop.csv").unlink(), r"queries/shop.csv: no such file, but the run"),
         (lambda run_dir: (run_dir / "references.csv").unlink(), r"references.csv: no such file, but the run wrote one"),
         (lambda run_dir: (run_dir / "queries" / "b.csv").write_text("x"), r"queries/b.csv: edited"),
+        (edit("splits/client-000.csv", "seed 7", "seed 8"), r"splits/client-000.csv: edited"),
+        (lambda run_dir: (run_dir / "splits" / "client-000.csv").unlink(), r"splits/client-000.csv: no such file"),
     ],
 )  # fmt: skip
 def test_a_run_that_was_edited_by_hand_is_refused(run_dir: Path, change: Change, message: str) -> None:
@@ -144,8 +147,34 @@ def test_no_folder_and_no_run_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"is not a run folder: it has no scenario.toml"):
         load_run(tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"no such run folder"):
+    with pytest.raises(UserError, match=r"file is a file: give folders of finished runs, or an experiment file"):
         load_run(tmp_path / "file")
+    with pytest.raises(UserError, match=r"nnn: can't be read: File name too long"):
+        load_run(tmp_path / ("n" * 300))
+
+
+def test_what_can_not_be_read_is_named(run_dir: Path) -> None:
+    (run_dir / "summary.json").unlink()
+    (run_dir / "summary.json").mkdir()
+    with pytest.raises(UserError, match=r"summary.json: can't be read: Is a directory"):
+        load_run(run_dir)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"final": []}, r"summary.json: damaged: final = \[\], expected names and values"),
+        ({"timing": "long"}, r"damaged: timing = long, expected names and values"),
+        ({"timing": {"total_seconds": "long"}}, r"damaged: timing total_seconds = long, expected a number"),
+        ({"versions": [1]}, r"damaged: versions = \[1\], expected names and values"),
+        ({"digests": None}, r"damaged: digests = None, expected names and values"),
+    ],
+)
+def test_a_summary_of_other_kinds_of_values_is_damaged(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        load_run(make_run(tmp_path / "run", clients={0: 1.0}, summary=changes))
 
 
 def test_a_missing_table_is_named(run_dir: Path) -> None:
@@ -170,6 +199,14 @@ def test_an_unfinished_run_is_told_how_to_go_on(tmp_path: Path, changes: dict[st
 def test_a_run_that_has_hardly_begun_is_told_how_to_go_on(run_dir: Path) -> None:
     (run_dir / "summary.json").unlink()
     with pytest.raises(UserError, match=r"is not finished: summary.json is missing. Go on: fedreid resume"):
+        load_run(run_dir)
+
+
+def test_no_other_version_is_blamed_for_what_this_one_wrote(tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path / "run", clients={0: 1.0}, summary={"versions": {"fedreid": version("fedreid")}})
+    forget_digests(run_dir)
+    edit("scenario.toml", "[method]", "[method")(run_dir)
+    with pytest.raises(UserError, match=r"run: edited by hand, or made by another state of fedreid [\d.]+, and"):
         load_run(run_dir)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -38,6 +39,9 @@ def test_a_finished_run_is_neither_run_again_nor_resumed(
     (out / "report.html").unlink()  # as if it had been killed while it wrote the report
     assert fedreid_command("resume", out)[0] == 0
     assert (out / "report.html").exists()
+    (out / "summary.json").write_text("[]")  # edited by hand: what is finished is found in the other files
+    assert fedreid_command("resume", out)[0] == 0
+    assert json.loads((out / "summary.json").read_text())["status"] == "finished"
 
 
 def test_an_empty_run_folder_is_fine_and_a_file_is_not(run: Command, tmp_path: Path) -> None:

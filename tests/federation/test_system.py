@@ -92,6 +92,37 @@ def test_a_round_without_anybody_leaves_the_model_as_it_is(scenario: Path, tmp_p
     assert two.summary["status"] == "finished"
 
 
+@pytest.mark.parametrize(("settings", "seconds"), [(["system.dropout=0.999"], 1.75), ([], 0.25)])
+def test_a_round_without_anybody_has_its_duration(
+    scenario: Path, tmp_path: Path, settings: list[str], seconds: float
+) -> None:
+    """Who was asked and never answers is waited for until the deadline; where nobody is there, nobody is."""
+    (tmp_path / "trace.csv").write_text(
+        "client,first_round,last_round,slowdown\n" + ("" if settings else "0,1,9,0\n1,1,9,0\n2,1,9,0\n")
+    )
+    clock = [
+        TIMED,
+        "system.deadline_seconds=1.5",
+        "system.server_seconds=0.25",
+        f"system.trace={tmp_path / 'trace.csv'}",
+    ]
+    run = fedreid.run(scenario, out=tmp_path / "nobody", overrides=[*SHORT, *clock, *settings])
+    assert cost(run.metrics, "simulated_seconds").value.tolist() == [seconds, seconds]
+    assert run.summary["costs"]["simulated_seconds"] == 2 * seconds
+
+
+def test_centralised_training_is_neither_late_nor_away(scenario: Path, tmp_path: Path) -> None:
+    settings = [*SHORT, "method.name=centralised"]
+    plain = fedreid.run(scenario, out=tmp_path / "plain", overrides=settings)
+    (tmp_path / "trace.csv").write_text("client,first_round,last_round,slowdown\n0,1,9,0\n")
+    strict = [TIMED, "system.deadline_seconds=1e-6", f"system.trace={tmp_path / 'trace.csv'}"]
+    timed = fedreid.run(scenario, out=tmp_path / "timed", overrides=[*settings, *strict])
+    assert model(timed) == model(plain)
+    assert set(timed.metrics.loc[timed.metrics.scope == "cost", "metric"]) == {
+        "bytes_down", "bytes_up", "images", "macs"
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("method", ["fedavg", "fedfr"])
 def test_an_unsteady_federation_ends_with_the_same_bits_after_a_stop_and_on_ray(
     method: str, scenario: Path, tmp_path: Path, final_files: Files

@@ -88,6 +88,17 @@ def test_a_resumed_run_keeps_its_command_and_adds_its_seconds(new_run: NewRun) -
     assert summary["error"] == ""
 
 
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"timing": 3}', '{"timing": {"total_seconds": "long"}}'])
+def test_a_damaged_summary_is_written_anew(new_run: NewRun, text: str) -> None:
+    """A run must be able to go on, whatever became of what it said of itself."""
+    run_dir = new_run()
+    (run_dir / "summary.json").write_text(text)
+    summary = write_summary(run_dir, "running", engine="serial", command="", seconds=2.0)
+    assert summary == json.loads((run_dir / "summary.json").read_text())
+    assert summary["timing"]["total_seconds"] == 2.0
+    assert summary["command"] == f"fedreid run {run_dir / 'scenario.toml'}"
+
+
 def test_versions_of_what_decides_the_numbers() -> None:
     import torch
 

@@ -97,6 +97,46 @@ def test_mistakes_are_told(finished: TrackedRun, tmp_path: Path) -> None:
         fedreid.track(finished.path, to=["tensorboard"])
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        (
+            "metrics.csv",
+            "round,scope,client,dataset,metric,value\n2,generic,,shop,mAP,x\n",
+            "metrics.csv: damaged: line 2",
+        ),
+        ("metrics.csv", "round,scope,client,dataset,metric,value\n", "metrics.csv: there is no round in it"),
+        ("metrics.csv", "", "metrics.csv: damaged: not a table"),
+        ("references.csv", "a,b\n", "references.csv: damaged: expected the columns reference"),
+        ("summary.json", "[]", "summary.json: damaged: not the summary of a run"),
+        (
+            "summary.json",
+            '{"status": "finished", "timing": []}',
+            r"summary.json: damaged: timing = \[\], expected names",
+        ),
+        (
+            "summary.json",
+            '{"status": "finished", "digests": {"metrics.csv": "0"}}',
+            "metrics.csv: edited after the run",
+        ),
+    ],
+)
+def test_files_that_are_damaged_or_edited_are_named_and_blame_no_tracker(
+    finished: TrackedRun, name: str, text: str, message: str
+) -> None:
+    (finished.path / name).write_text(text)
+    with pytest.raises(UserError, match=message):
+        fedreid.track(finished.path, to=["tensorboard"])
+    assert not (finished.path / "tensorboard").exists()
+
+
+def test_a_summary_that_tells_no_rounds_vouches_for_none(finished: TrackedRun) -> None:
+    (finished.path / "checkpoints" / "round-0002").rmdir()
+    (finished.path / "summary.json").write_text('{"status": "finished", "rounds_planned": "two"}')
+    with pytest.raises(UserError, match="has no finished round"):
+        fedreid.track(finished.path, to=["tensorboard"])
+
+
 def test_a_tracker_that_fails_is_a_failure_of_the_command(
     finished: TrackedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,7 +116,7 @@ def test_a_table_that_was_changed_by_hand_stops_trackers_but_not_the_run(run: Tr
 
 def test_bookmarks_that_are_no_bookmarks_are_forgotten(run: TrackedRun, nothing_fails) -> None:  # type: ignore[no-untyped-def]
     write_rounds(run.path, 1)
-    for text in ("{", "[]", '{"notebook": 3}', '{"notebook": {"page": 3}}'):
+    for text in ("{", "[]", '{"notebook": 3}', '{"notebook": {"page": 3}}', '{"notebook": {"round": "x"}}'):
         (run.path / "trackers.json").write_text(text)
         notebook = Notebook()
         Tracking(run, [notebook], nothing_fails).follow(1)

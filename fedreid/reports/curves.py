@@ -56,7 +56,7 @@ def personalized(findings: Findings, start: str) -> Drawing:
     by_round(axes, "mAP (%)", floor=1)
     legend(axes)
     asked = "its dataset's test set" if names.on_test_set else f"held-out images of {names.people}"
-    caption = f"{names.subject} on {asked}: mean and {words}."
+    caption = f"{names.subject} on {asked}: mean and {words}.{of_those_there(findings.personalized['mAP'])}"
     return Drawing("personalized-mAP", "curves", "Personalized mAP", caption, figure)
 
 
@@ -84,6 +84,12 @@ def band(axes: Axes, values: pd.Series, label: str) -> str:
     elif most > 1:
         axes.fill_between(mean.index, low, high, color=SERIES[0], alpha=0.18, linewidth=0)
     return "lowest to highest client" if most < MANY else "the middle 80 % of clients"
+
+
+def of_those_there(values: pd.Series) -> str:
+    """A sentence where not all clients were scored in every round; (round, client) values."""
+    several = values.dropna().groupby(level="round").count().nunique() > 1
+    return " In each round of the clients that were scored then, which aren't always all." if several else ""
 
 
 def by_round(axes: Axes, label: str, floor: int = 0) -> None:

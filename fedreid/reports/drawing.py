@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from fedreid.reports.pdf_font import pdf_fonts
 
 INK, MUTED, GRID, PAPER = "#1f2328", "#656d76", "#d8dee4", "#fefefe"
-SERIES = ("#0072b2", "#d55e00", "#009e73", "#b0578d", "#b58900", "#56b4e9")
+SERIES = ("#0072b2", "#d55e00", "#009e73", "#b0578d", "#b58900", "#3a9bd5")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 COLOURS = {INK: "ink", MUTED: "muted", GRID: "line", PAPER: "card"} | {
     colour: f"series-{number}" for number, colour in enumerate(SERIES, start=1)

@@ -23,7 +23,7 @@ def environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.filters |= {"whole_rates": _whole_rates, "sort_key": sort_key, "best_cells": best_cells}
+    made.filters |= {"whole": _whole, "sort_key": sort_key, "best_cells": best_cells}
     made.tests["numeric"] = is_numeric
     made.globals["sorting_script"] = sorting_script
     return made
@@ -49,6 +49,7 @@ def sort_key(cell: Cell) -> str:
     return "" if number is None else repr(number)
 
 
-def _whole_rates(text: str) -> Markup:
-    """Text in which 1e-4 is never broken behind its hyphen."""
-    return Markup(re.sub(r"\b[\d.]+e-\d+\b", r'<span class="whole">\g<0></span>', str(escape(text))))
+def _whole(text: str) -> Markup:
+    """Text in which 1e-4 is never broken behind its hyphen, 95 % before its sign, or 3.1 ± 0.2 at its."""
+    bound = re.sub(r"(?<=\d) (?=[%±])|(?<=±) (?=\d)", "\u00a0", str(escape(text)))
+    return Markup(re.sub(r"\b[\d.]+e-\d+\b", r'<span class="whole">\g<0></span>', bound))

@@ -18,6 +18,10 @@ from fedreid.reports.tables import Cell, Table, row
 MOST_OPEN = 3  # test sets whose lists stand open
 QUALITY = 85  # of JPEG: people are no larger than a stamp
 TICK, CROSS = "✓", "✗"
+DRAWN = (
+    "Queries are drawn at random, the same ones for every method with this seed, and stand in the order of their "
+    "average precision (AP), the worst answered first."
+)
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,17 @@ class Card:
 
 @dataclass(frozen=True)
 class List:
-    """One query: what it is, in words, and its cards, the query's first."""
+    """One query's answer.
+
+    Attributes:
+        title: which query it is, and how well it was answered; the latter alone where `asked` says the rest.
+        cards: the query's first.
+        asked: which query it is, where lists of several models stand one below the other.
+    """
 
     title: str
     cards: tuple[Card, ...]
+    asked: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,9 +104,9 @@ def _list(name: str, ranked: RankedList, pictures: np.ndarray | None, whose: str
     cards = [_query(ranked.query), *(_found(place, each) for place, each in enumerate(ranked.found, start=1))]
     if pictures is not None:
         cards = [_with_picture(card, picture) for card, picture in zip(cards, pictures, strict=True)]
-    quality = f"{whose}: AP" if whose else "AP"
-    title = f"{name}: {_who(ranked.query)}, {_camera(ranked.query)} · {quality} {percent(100 * ranked.ap)} %"
-    return List(title, tuple(cards))
+    asked = f"{name}: {_who(ranked.query)}, {_camera(ranked.query)}"
+    quality = f"AP {percent(100 * ranked.ap)} %"
+    return List(f"{whose}: {quality}", tuple(cards), asked) if whose else List(f"{asked} · {quality}", tuple(cards))
 
 
 def _query(image: Shown) -> Card:
@@ -126,16 +137,14 @@ def _camera(image: Shown) -> str:
     return f"camera {image.camera}" if image.camera >= 0 else "unknown camera"
 
 
-def notes(run: RunFolder, shelves: Sequence[Shelf]) -> list[str]:
-    """How to read the lists."""
+def notes(run: RunFolder, shelves: Sequence[Shelf], which: str = DRAWN) -> list[str]:
+    """How to read the lists; `which`: a sentence on whose queries they are."""
     if not shelves:
         return []
     lines = [
-        "Queries are drawn at random, the same ones for every method with this seed, and stand in the order of their "
-        "average precision (AP), the worst answered first. After each one "
-        f"stand the gallery images that are most like it. {TICK} in a green frame: the same person. {CROSS} in a "
-        "dashed orange frame: somebody else. Beside the rank stands the cosine similarity. Images of the query's "
-        "person by the query's camera are left out, as in the scores."
+        f"{which} After each one stand the gallery images that are most like it. {TICK} in a green frame: the same "
+        f"person. {CROSS} in a dashed orange frame: somebody else. Beside the rank stands the cosine similarity. "
+        "Images of the query's person by the query's camera are left out, as in the scores."
     ]
     if not run.scenario.report.images:
         lines.append("Pictures are left out, as the scenario says (report.images = false).")

@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgba
 from fedreid.reports.drawing import INK, SERIES
 from fedreid.reports.numbers import percent
 
-MOST_NUMBERS = 12  # rows and columns up to which cells hold their number
+MOST_NUMBERS = (24, 12)  # rows and columns up to which cells hold their number
 GAP = 0.03  # between cells, as a share of one
 WEAKEST, STRONGEST, BEHIND_NUMBERS = 0.06, 0.92, 0.5  # opacity; ink must stay readable on it, on white and on black
 
@@ -23,7 +23,7 @@ def cells(axes: Axes, table: pd.DataFrame) -> bool:
         table: in percent; index and columns become the labels of the axes.
     """
     values = table.to_numpy(dtype=float)
-    has_numbers = max(values.shape) <= MOST_NUMBERS
+    has_numbers = all(number <= most for number, most in zip(values.shape, MOST_NUMBERS, strict=True))
     known = np.argwhere(~np.isnan(values))
     shades = opacity(values, BEHIND_NUMBERS if has_numbers else STRONGEST)
     colours = [to_rgba(SERIES[0], float(shades[row, column])) for row, column in known]

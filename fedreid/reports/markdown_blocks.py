@@ -51,7 +51,7 @@ def items(lines: Iterable[str]) -> str:
 
 def escape(text: str) -> str:
     """Text that Markdown shows as it stands, on one line."""
-    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*_\[\]<>|#$~])", r"\\\1", " ".join(text.split()))
 
 
 def fenced(text: str, language: str = "") -> str:

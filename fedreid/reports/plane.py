@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from fedreid.reports.curves import of_those_there
 from fedreid.reports.drawing import MUTED, PAPER, SERIES, Drawing, blank, legend, settle
 from fedreid.reports.findings import Findings
 from fedreid.reports.point_labels import Point, Segment, label_points
@@ -44,6 +45,7 @@ def plane(findings: Findings, start: str) -> Drawing | None:
     caption = (
         f"To the right: the {names.shared} on people nobody trained on{several}; upwards: the mean over clients on "
         f"{names.theirs}. Numbers are rounds; the filled point is the last.{begun} Top right is best.{guides}"
+        f"{of_those_there(findings.personalized['mAP'])}"
     )
     return Drawing("plane", "curves", "Generic against personalized", caption, figure)
 

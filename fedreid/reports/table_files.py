@@ -16,9 +16,18 @@ from fedreid.reports.tables import Cell, Row, Table
 TEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"\textquotedbl{}", "±": r"$\pm$", "−": r"$-$", "×": r"$\times$", "–": "--",
+    "|": r"\textbar{}", '"': "''", "±": r"$\pm$", "−": r"$-$", "×": r"$\times$", "–": "--",
     "·": r"$\cdot$", "≈": r"$\approx$", "…": r"\dots{}", "\u00a0": "~", "’": "'",
+    "‘": "`", "“": "``", "”": "''", "„": ",,", "→": r"$\rightarrow$", "←": r"$\leftarrow$", "≤": r"$\leq$",
+    "≥": r"$\geq$", "≠": r"$\neq$", "∞": r"$\infty$", "✓": r"$\surd$", "✗": r"$\times$",
 }  # fmt: skip
+GREEK = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "zeta": "ζ", "eta": "η", "theta": "θ",
+    "kappa": "κ", "lambda": "λ", "mu": "μµ", "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ",
+    "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω", "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ", "Lambda": "Λ",
+    "Pi": "Π", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω",
+}  # fmt: skip
+TEX |= {letter: rf"$\{name}$" for name, letters in GREEK.items() for letter in letters}
 LONGEST = 60  # letters of a file's name
 
 

@@ -68,5 +68,5 @@ def write(run_dir: Path) -> Page:
 
 
 def read(run_dir: Path, name: str = "report.html") -> str:
-    """A file of the report."""
-    return (run_dir / name).read_text(encoding="utf-8")
+    """A file of the report, with plain spaces."""
+    return (run_dir / name).read_text(encoding="utf-8").replace("\u00a0", " ")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
 import pytest
 
+from fedreid.reports.curves import personalized
 from fedreid.reports.drawing import STYLE, Drawing
 from fedreid.reports.findings import Findings, find
 from fedreid.reports.heat_map import heat_map
@@ -87,3 +89,14 @@ def test_one_client_has_no_heat_map(tmp_path: Path) -> None:
 
 def test_no_test_set_no_plane(tmp_path: Path) -> None:
     assert drawn(find(read_run(make_run(tmp_path / "run", generic=()))))[1] is None
+
+
+def test_rounds_without_some_clients_are_told(findings: Findings) -> None:
+    away = replace(findings, personalized=findings.personalized.drop(index=(3, findings.clients.index[0])))
+    for found, is_told in ((findings, False), (away, True)):
+        _, drawing = drawn(found)
+        assert drawing is not None
+        with mpl.rc_context(STYLE):
+            curve = personalized(found, "pre-trained")
+        for each in (drawing, curve):
+            assert ("which aren't always all" in each.caption) is is_told

@@ -104,3 +104,8 @@ def test_files_have_names_of_their_own_and_old_ones_go(tmp_path: Path) -> None:
 )
 def test_a_title_makes_a_file_name(title: str, name: str) -> None:
     assert slug(title) == name
+
+
+def test_latex_has_no_letter_that_needs_a_package() -> None:
+    """What plain pdfLaTeX, with booktabs alone, has no glyph for in its default encoding."""
+    assert escape('μ = 0.1 → Θ ≤ „x“ "y"') == r"$\mu$ = 0.1 $\rightarrow$ $\Theta$ $\leq$ ,,x`` ''y''"

@@ -75,7 +75,8 @@ def _figure(field: Field, cost: str, title: str, shown: list[Panel]) -> Drawing:
     name_panels([(axes, ends) for axes, (ends, _) in zip(places, drawn, strict=True)], INNER)
     flat = dict.fromkeys(look.name for panel, (ends, _) in zip(shown, drawn, strict=True) for look, _ in ends
                          if look in {each.look for each in panel.flat})  # fmt: skip
-    far = [text for _, texts in drawn for text in texts]
+    which = {panel.scope: f"{panel.scope} " if len(shown) > 1 else "" for panel in shown}
+    far = [which[panel.scope] + text for panel, (_, texts) in zip(shown, drawn, strict=True) for text in texts]
     level = f" Level, without such a cost: {' and '.join(flat)}." if flat else ""
     seeds = means((values.shape[1] for panel in shown for _, values, _ in panel.curves), band="bands" if shade else "")
     caption = (

@@ -14,6 +14,7 @@ from fedreid.reports.comparison_figures.words import means, muted
 from fedreid.reports.curves import by_round
 from fedreid.reports.drawing import Drawing, blank
 
+HEADROOM = 0.04  # above the highest value, which would touch the edge where all are nearly equal
 Row = tuple[Subject, pd.DataFrame]
 
 
@@ -33,7 +34,8 @@ def by_round_figure(
     shade = band_opacity([look for look, _ in drawn])
     ends = [draw_curve(axes, look, values, shade) for look, values in drawn]
     low, high = axes.get_ylim()
-    axes.set_ylim(min(0.0, low), high if high > 0 else 1.0)
+    bottom, most = min(0.0, low), axes.dataLim.y1
+    axes.set_ylim(bottom, max(high, most + HEADROOM * (most - bottom)) if high > 0 else 1.0)
     by_round(axes, label, floor=1)
     name_curves(axes, [end for end in ends if end is not None], INNER)
     told = means((values.shape[1] for _, values in drawn), band="bands" if shade else "")

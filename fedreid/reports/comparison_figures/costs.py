@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fedreid.reports.comparison_figures.front import INNER, Panel, Priced, draw_fronts
+from fedreid.reports.comparison_figures.levels import far, told
 from fedreid.reports.comparison_figures.measured import Field, Scope, Subject
 from fedreid.reports.comparison_figures.traffic import traffic
 from fedreid.reports.comparison_figures.units import unit_of
@@ -47,8 +48,14 @@ def _fronts(field: Field, cost: str) -> Iterator[Drawing]:
     what, words = COSTS[cost]
     figure, places = panels([scope_label(field, scope) for scope in known], INNER)
     draw_fronts(figure, [*zip(places, shown, strict=True)], f"{unit} {words}".strip())
-    flat = dict.fromkeys(look.name for panel in shown for look, _ in panel.levels)
+    flat = dict.fromkeys(look.name for panel in shown for look, _ in panel.drawn)
     level = f" Level, without such a cost: {' and '.join(flat)}." if flat else ""
+    level += " An arrow leads to a score that is off the scale." * any(panel.edged for panel in shown)
+    level += told(
+        f"{scope} {far(look, value)}" if len(known) > 1 else far(look, value)
+        for scope, panel in zip(known, shown, strict=True)
+        for look, value in panel.far
+    )
     counts = (len(each.finals[scope]) for scope in known for each in _scored(field, scope))
     caption = (
         f"{upwards(field, known)} Filled, on the line: no variant reaches more for as little. Hollow: another reaches "
@@ -70,4 +77,6 @@ def _differs(costs: list[float]) -> bool:
 def _panel(field: Field, scope: Scope, spent: dict[Subject, float]) -> Panel:
     scored = [(each, float(each.finals[scope].mean())) for each in _scored(field, scope)]
     priced = [Priced(each.look, spent[each], quality) for each, quality in scored if spent[each] > 0]
-    return Panel(priced, [(each.look, quality) for each, quality in scored if each.look.bound and not spent[each] > 0])
+    levels = [(each.look, quality) for each, quality in scored if each.look.bound and not spent[each] > 0]
+    federated = [each.finals[scope] for each, _ in scored if not each.look.bound]
+    return Panel(priced, levels, [(float(values.min()), float(values.max())) for values in federated])

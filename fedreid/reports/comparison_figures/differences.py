@@ -19,6 +19,7 @@ from fedreid.reports.drawing import MUTED, PAPER, Drawing
 MOST_SETS = 3  # test sets with a figure each; of more, all are in one
 WHERE = {"generic": NOBODY, "personalized": CLIENTS}
 FILLED = ("better", "worse")
+LONGEST = 16  # letters of the reference's name below the axis
 APART = 0.28  # of a row: how far below a mean its parts stand
 ONE_SEED = "one seed doesn't say how far chance goes"
 
@@ -52,7 +53,7 @@ def _one(field: Field, scope: str, dataset: str, found: Sequence[Contrast], refe
     for place, each in enumerate(ordered):
         _row(axes, place, each, looks[each.variant])
     metric = title_of(ordered[0].metric)
-    finish(axes, f"{scope} {metric}: difference to {looks[reference].label} (points)")
+    finish(axes, f"{scope} {metric}: {_to(looks[reference])} (points)")
     where = f"{WHERE[scope]}{f' ({dataset})' if dataset else ''}"
     title = f"{scope.capitalize()} {metric} against {reference}" + f": {dataset}" * bool(dataset)
     return Drawing(_plain(name), "differences", title, f"Difference to {reference} on {where}. {_how(ordered)}", figure)
@@ -71,6 +72,11 @@ def _row(axes: Axes, place: int, found: Contrast, look: Look) -> None:
         points(gap.mean), (1.0, place), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
         va="center", fontsize=9,
     )  # fmt: skip
+
+
+def _to(reference: Look) -> str:
+    """On the axis, where there is no room for long names."""
+    return f"difference to {reference.label if len(reference.name) <= LONGEST else 'the reference'}"
 
 
 def finish(axes: Axes, label: str) -> None:
@@ -109,7 +115,7 @@ def _together(
     for place, each in enumerate(ordered):
         _row(axes, place, each, looks[each.variant])
     metric = title_of(ordered[0].metric)
-    finish(axes, f"{scope} {metric}: difference to {looks[reference].label} (points)")
+    finish(axes, f"{scope} {metric}: {_to(looks[reference])} (points)")
     whose = "each test set" if scope == "generic" else "the clients of each dataset"
     caption = (
         f"Difference to {reference} on {WHERE[scope]}, mean over {len(sets)} sets; thin strokes below: {whose}. "

@@ -29,5 +29,5 @@ def figures(field: Field) -> Iterator[Drawing]:
 
 
 def _moves(subject: Subject, metric: str) -> bool:
-    """Whether it was measured and clients send anything: who trains alone has updates of length 0."""
-    return metric in subject.drift and bool((subject.drift[metric] > 0).any(axis=None))
+    """Whether it was measured, and of clients that send anything: neither of those alone nor of all images together."""
+    return not subject.look.bound and metric in subject.drift and bool((subject.drift[metric] > 0).any(axis=None))

@@ -11,8 +11,10 @@ from matplotlib.figure import Figure
 
 from fedreid.reports.comparison_figures.drawn import draw_level_at
 from fedreid.reports.comparison_figures.ends import End, name_ends
+from fedreid.reports.comparison_figures.reach import Range, Reach, arrow, reach
 from fedreid.reports.comparison_figures.styles import Look
 from fedreid.reports.drawing import MUTED, PAPER, settle
+from fedreid.reports.numbers import percent
 from fedreid.reports.point_labels import Point, Segment, label_points
 
 INNER = 2.7  # height of a panel in inches
@@ -30,10 +32,32 @@ class Priced:
 
 @dataclass(frozen=True)
 class Panel:
-    """One scope: variants with a cost, and scores of those that have none."""
+    """One scope: variants with a cost, scores of those that have none, and the seeds' range of each federation."""
 
     priced: Sequence[Priced]
     levels: Sequence[End]
+    federations: Sequence[Range] = ()
+
+    @property
+    def reach(self) -> Reach:
+        """What its axis shows: all federations, and bounds that aren't far from them."""
+        bounds = [each.quality for each in self.priced if each.look.bound]
+        return reach(self.federations, [(value, value) for value in (*bounds, *(value for _, value in self.levels))])
+
+    @property
+    def edged(self) -> list[Priced]:
+        """Those with a cost whose score is off the scale."""
+        return [each for each in self.priced if self.reach.way(each.quality)]
+
+    @property
+    def far(self) -> list[End]:
+        """Those without a cost whose score is off the scale."""
+        return [(look, value) for look, value in self.levels if self.reach.way(value)]
+
+    @property
+    def drawn(self) -> list[End]:
+        """Those without a cost whose score is on it."""
+        return [(look, value) for look, value in self.levels if not self.reach.way(value)]
 
 
 def pareto(priced: Sequence[Priced]) -> list[int]:
@@ -49,12 +73,12 @@ def pareto(priced: Sequence[Priced]) -> list[int]:
 def draw_fronts(figure: Figure, panels: Sequence[tuple[Axes, Panel]], cost_label: str) -> None:
     """In each panel points, the front as steps, and level lines of those without a cost."""
     for axes, panel in panels:
-        _points(axes, panel.priced)
+        _points(axes, panel)
     costs = [each.cost for _, panel in panels for each in panel.priced]
     is_wide = max(costs) > WIDE * min(costs)
     for axes, panel in panels:
         _limits(axes, is_wide)
-        ends = [(look, draw_level_at(axes, look, value)) for look, value in panel.levels]
+        ends = [(look, draw_level_at(axes, look, value)) for look, value in panel.drawn]
         name_ends(axes, ends, INNER)
     panels[-1][0].set_xlabel(cost_label + " (logarithmic)" * is_wide)
     lines = [_steps(axes, panel) for axes, panel in panels]
@@ -63,12 +87,12 @@ def draw_fronts(figure: Figure, panels: Sequence[tuple[Axes, Panel]], cost_label
         _names(axes, panel, own)
 
 
-def _points(axes: Axes, priced: Sequence[Priced]) -> None:
-    front = pareto(priced)
-    for index, each in enumerate(priced):
+def _points(axes: Axes, panel: Panel) -> None:
+    front, shown = pareto(panel.priced), panel.reach
+    for index, each in enumerate(panel.priced):
         is_best = index in front
         each.look.line(
-            axes, [each.cost], [each.quality], markersize=8.0 if is_best else 6.5, markeredgewidth=1.5,
+            axes, [each.cost], [shown.place(each.quality)], markersize=8.0 if is_best else 6.5, markeredgewidth=1.5,
             markerfacecolor=each.look.colour if is_best else PAPER, alpha=1.0 if is_best else 0.6,
             zorder=3.5 if is_best else 3.0,
         )  # fmt: skip
@@ -88,16 +112,23 @@ def _steps(axes: Axes, panel: Panel) -> list[Segment]:
     """From each of the front to the next; returns the parts of all lines."""
     front, (left, right) = [panel.priced[index] for index in pareto(panel.priced)], axes.get_xlim()
     along = [*(each.cost for each in front), right]
-    heights = [*(each.quality for each in front), front[-1].quality]
+    heights = [panel.reach.place(each.quality) for each in (*front, front[-1])]
     axes.step(along, heights, where="post", color=MUTED, linewidth=1.2, zorder=2, label="_")
     found: list[Segment] = [(a, height, b, height) for (a, b), height in zip(pairwise(along), heights, strict=False)]
-    found += [(after.cost, before.quality, after.cost, after.quality) for before, after in pairwise(front)]
-    return found + [(left, value, right, value) for _, value in panel.levels]
+    found += [(at, low, at, high) for at, (low, high) in zip(along[1:-1], pairwise(heights), strict=False)]
+    return found + [(left, value, right, value) for _, value in panel.drawn]
 
 
 def _names(axes: Axes, panel: Panel, lines: Sequence[Segment]) -> None:
     front = pareto(panel.priced)
     named = [index for index, each in enumerate(panel.priced) if not each.look.is_muted or index in front]
-    spots = [Point(each.look.label, each.cost, each.quality) for each in (panel.priced[index] for index in named)]
+    spots = [_spot(panel.priced[index], panel.reach) for index in named]
     others = [(each.cost, each.quality) for index, each in enumerate(panel.priced) if index not in named]
     label_points(axes, spots, others, lines)
+
+
+def _spot(each: Priced, shown: Reach) -> Point:
+    """Where its name belongs; with its score where that is off the scale."""
+    way = shown.way(each.quality)
+    name = f"{each.look.label}{arrow(0, way)} {percent(each.quality)}" if way else each.look.label
+    return Point(name, each.cost, shown.place(each.quality))

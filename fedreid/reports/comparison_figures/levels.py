@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -23,18 +23,24 @@ def draw_levels(axes: Axes, levels: Sequence[tuple[Look, pd.Series]]) -> tuple[l
     """
     low, high = axes.get_ylim()
     reach = REACH * (high - low)
-    ends, far = [], []
+    ends, beyond = [], []
     for look, values in levels:
         value = float(values.mean())
         if not low - reach <= value <= high + reach:
-            far.append(f"{look.name} {percent(value)}")
+            beyond.append(far(look, value))
             continue
         drawn = draw_level_at(axes, look, value)
         if not look.is_muted:
             ends.append((look, drawn))
-    return ends, far
+    return ends, beyond
 
 
-def told(far: Sequence[str]) -> str:
+def far(look: Look, value: float) -> str:
+    """Who isn't drawn, and the score."""
+    return f"{look.name} {percent(value)}"
+
+
+def told(beyond: Iterable[str]) -> str:
     """What a caption says of those that aren't drawn."""
-    return f" Off the scale: {', '.join(dict.fromkeys(far))}." if far else ""
+    texts = dict.fromkeys(beyond)
+    return f" Off the scale: {', '.join(texts)}." if texts else ""

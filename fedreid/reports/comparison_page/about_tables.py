@@ -39,13 +39,18 @@ def score_tables(variants: Sequence[Variant], contrasts: Sequence[Contrast]) -> 
             tables.append(
                 Table(
                     f"All scores: {dataset}, {WHOSE[scope]}", ("Variant", *map(label, metrics)), tuple(rows),
-                    f"In percent, mean ± standard deviation over {seeds_told(variants)}. Differences, intervals and "
+                    f"In percent, {_spread(variants)}. Differences, intervals and "
                     "p-values of each are in comparison.csv.",
                     is_folded=True, is_sortable=True, better=("", *("high" for _ in metrics)),
                     name=f"scores-{scope}-{dataset}",
                 )
             )  # fmt: skip
     return tables
+
+
+def _spread(variants: Sequence[Variant]) -> str:
+    told = seeds_told(variants)
+    return f"mean ± standard deviation over {told}" if max(len(each.runs) for each in variants) > 1 else "of one seed"
 
 
 def settings_table(variants: Sequence[Variant], reference: str) -> Table:
@@ -104,7 +109,10 @@ def failure_lines(found: Comparison) -> list[str]:
 def _value(value: Any) -> str:
     if value is None:
         return DASH
-    text = " ".join(f"{value:g}".split()) if isinstance(value, float) else str(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        text = ", ".join(map(str, value)) or "none"
+    else:
+        text = f"{value:g}" if isinstance(value, float) else " ".join(str(value).split())
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 

@@ -14,6 +14,7 @@ from fedreid.reports.comparison_page import about_tables as about
 from fedreid.reports.comparison_page import finds
 from fedreid.reports.comparison_page.costs import costs_of, effort_table, traffic_table
 from fedreid.reports.comparison_page.fairness_tables import fairness_tables, worth_table
+from fedreid.reports.comparison_page.glossary import meanings
 from fedreid.reports.comparison_page.kinds import seeds_told
 from fedreid.reports.comparison_page.main_table import main_tables
 from fedreid.reports.comparison_page.summary import answers
@@ -32,8 +33,8 @@ class Section:
 
     Attributes:
         name: anchor; the figures with this section stand in it.
-        tables, remarks: below the figures.
-        lead: above them.
+        tables, remarks: below the figures; how to read lists stands above them.
+        lead: above all.
         shelves: ranked lists; `lists`: the same in text, for Markdown.
     """
 
@@ -102,7 +103,7 @@ def _sections(found: Comparison, costs: dict, unfair: Sequence) -> list[Section]
     first, kept = variants[0].runs[0], finds.examples_of(found)
     shelves = finds.shelves(kept)
     return [
-        Section("results", "All variants", (*main, *scores)),
+        Section("results", "All variants", (*main, *scores), tuple(meanings(each.metric for each in found.contrasts))),
         Section("curves", "Round by round"),
         Section("differences", f"Differences to {reference}"),
         Section("clients", "Client by client", tuple(fairness_tables(variants, unfair))),
@@ -110,7 +111,7 @@ def _sections(found: Comparison, costs: dict, unfair: Sequence) -> list[Section]
         Section("costs", "Quality for its cost", tuple(spent)),
         Section("drift", "Drift"),
         Section("public", "Hard negatives"),
-        Section("finds", "What they find", (), tuple(examples.notes(_folder(first), shelves)), shelves=tuple(shelves),
+        Section("finds", "What they find", (), tuple(finds.notes(_folder(first), shelves)), shelves=tuple(shelves),
                 lists=tuple(examples.tables(finds.flat(kept)))),
         Section("settings", "What differs", (about.settings_table(variants, reference),)),
         Section("data", "Data", tuple(data_tables(first.summary.get("data", {}))), tuple(_data_notes(first)),

@@ -10,23 +10,32 @@ import pandas as pd
 from fedreid.comparison.runs import FinishedRun
 from fedreid.comparison.variants import Variant
 from fedreid.reports.comparison_page.kinds import kind_of, seeds_told
-from fedreid.reports.numbers import count, is_missing, seconds, size
+from fedreid.reports.numbers import DASH, count, is_missing, seconds, size
 from fedreid.reports.spent import duration, energy, macs
 from fedreid.reports.tables import Cell, Table, row
 
 NAN = float("nan")
 NAMES = (
     "down", "up", "bytes", "each_down", "each_up", "images", "macs", "training_seconds", "simulated_seconds", "joules",
+    "late", "dropped",
 )  # fmt: skip
-SHOWN = {"down": size, "up": size, "bytes": size, "each_down": size, "each_up": size, "images": count, "macs": macs,
-         "training_seconds": seconds, "simulated_seconds": duration, "joules": energy}  # fmt: skip
-
 COUNTED = {
     "down": ("bytes_down", "sum"), "up": ("bytes_up", "sum"), "each_down": ("bytes_down", "mean"),
     "each_up": ("bytes_up", "mean"), "images": ("images", "sum"), "macs": ("macs", "sum"), "joules": ("joules", "sum"),
+    "late": ("late", "sum"), "dropped": ("dropped", "sum"),
 }  # fmt: skip
 
 Costs = Mapping[str, float]  # by NAMES; nan where a run doesn't say
+
+
+def answers(value: float) -> str:
+    """How many, on average."""
+    return DASH if is_missing(value) else f"{value:.1f}".removesuffix(".0")
+
+
+SHOWN = {"down": size, "up": size, "bytes": size, "each_down": size, "each_up": size, "images": count, "macs": macs,
+         "training_seconds": seconds, "simulated_seconds": duration, "joules": energy, "late": answers,
+         "dropped": answers}  # fmt: skip
 
 
 def costs_of(variant: Variant) -> Costs:
@@ -76,7 +85,8 @@ def traffic_table(variants: Sequence[Variant], found: Mapping[str, Costs], refer
 def effort_table(variants: Sequence[Variant], found: Mapping[str, Costs]) -> Table | None:
     """What training took beside traffic; columns that no run has are left out."""
     titles = {"images": "Images", "macs": "Multiplications", "training_seconds": "Training time",
-              "simulated_seconds": "Simulated time", "joules": "Simulated energy"}  # fmt: skip
+              "simulated_seconds": "Simulated time", "joules": "Simulated energy", "late": "Too late",
+              "dropped": "Never came"}  # fmt: skip
     names = [name for name in titles if any(not math.isnan(costs[name]) for costs in found.values())]
     known = [variant for variant in variants if any(not math.isnan(found[variant.name][name]) for name in names)]
     if not known:
@@ -91,6 +101,8 @@ def effort_table(variants: Sequence[Variant], found: Mapping[str, Costs]) -> Tab
         parts.append("Training time was measured on the machine that ran them, perhaps beside other work.")
     if "simulated_seconds" in names:
         parts.append("Simulated time is that of all rounds on the scenario's devices and links, no measurement.")
+    if {"late", "dropped"} & {*names}:
+        parts.append("Too late, never came: answers of clients that the server didn't have in time.")
     columns = ("Variant", "Seeds", *(titles[name] for name in names))
     better = ("", "", "", *("low" for _ in names[1:])) if names[0] == "images" else ("", "", *("low" for _ in names))
     return Table("Training", columns, tuple(rows), " ".join(parts), is_sortable=True, better=better)
@@ -104,18 +116,12 @@ def _of_run(run: FinishedRun) -> dict[str, float]:
     rows = rows.drop_duplicates(["round", "client", "metric"], keep="last")  # a round that was done twice
     whole, each = rows[rows["client"] < 0], rows[rows["client"] >= 0]
     sums = each.groupby("metric", observed=True)["value"].agg(["sum", "mean"])
-    for name, metric in (
-        ("down", "bytes_down"),
-        ("up", "bytes_up"),
-        ("images", "images"),
-        ("macs", "macs"),
-        ("joules", "joules"),
-    ):
+    system = run.scenario.system
+    found |= {"late": 0.0} if system.deadline_seconds else {}
+    found |= {"dropped": 0.0} if system.dropout else {}
+    for name, (metric, how) in COUNTED.items():
         if metric in sums.index:
-            found[name] = float(sums.loc[metric, "sum"])  # type: ignore[arg-type]
-    for name, metric in (("each_down", "bytes_down"), ("each_up", "bytes_up")):
-        if metric in sums.index:
-            found[name] = float(sums.loc[metric, "mean"])  # type: ignore[arg-type]
+            found[name] = float(sums.loc[metric, how])  # type: ignore[arg-type]
     if run.scenario.method.name == "centralised":  # the simulation hands its model over, where nothing would travel
         found |= dict.fromkeys(("down", "up", "each_down", "each_up"), NAN)
     found["bytes"] = found["down"] + found["up"]

@@ -34,7 +34,7 @@ def fairness_tables(variants: Sequence[Variant], found: Sequence[Fairness]) -> l
         )
         if not lasting:
             note += " Each seed has clients of its own, so there is no one client that is worst in all of them."
-        if chosen:
+        if max((each.clients for each in chosen), default=0) > 1:
             title, name = f"Clients of {dataset}", f"fairness-{dataset}"
             tables.append(Table(title, columns, tuple(rows), note, is_sortable=True, better=better, name=name))
     return tables

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
@@ -16,10 +16,17 @@ from fedreid.reports import embedding_map, examples
 from fedreid.reports.comparison_page.winners import winner
 from fedreid.reports.drawing import Drawing
 from fedreid.reports.examples import Shelf
+from fedreid.reports.loading import RunFolder
 from fedreid.reports.table_files import slug
 
 MOST_SETS = 2  # test sets; a run's own report has all of them
 MOST_QUERIES = 4
+FEWEST = 2  # queries in common; less is chance, since both chose their own
+SHARED = (
+    "Some of the queries that were drawn at random for both models, from the worst answered to the best (AP: average "
+    "precision, mean of both); the two answers stand one below the other."
+)
+OF_THEIR_OWN = "Each model has queries of its own here, in the order of their average precision (AP), the worst first."
 
 Kept = Mapping[str, Mapping[str, Examples]]  # by test set and variant
 
@@ -52,6 +59,12 @@ def shelves(found: Kept) -> list[Shelf]:
     return shown
 
 
+def notes(run: RunFolder, shown: Sequence[Shelf]) -> list[str]:
+    """How to read them."""
+    is_shared = all(each.asked for shelf in shown for each in shelf.lists)
+    return examples.notes(run, shown, SHARED if is_shared else OF_THEIR_OWN)
+
+
 def flat(found: Kept) -> dict[str, Examples]:
     """The same by "test set, variant"."""
     return {f"{dataset}, {name}": each for dataset, own in found.items() for name, each in own.items()}
@@ -64,10 +77,10 @@ def figures(found: Kept) -> Iterator[Drawing]:
 
 
 def _side_by_side(dataset: str, by_variant: Mapping[str, Examples]) -> list[Shelf]:
-    """The queries that all were asked, from the worst answered to the best; none without such queries."""
+    """The queries that all were asked, from the worst answered to the best; nothing without such queries."""
     places = [{ranked.query.path: place for place, ranked in enumerate(each.lists)} for each in by_variant.values()]
     shared = [path for path in places[0] if all(path in own for own in places)]
-    if not shared:
+    if not shared or len(shared) < min(FEWEST, *map(len, places)):
         return []
     quality = {
         path: fmean(each.lists[own[path]].ap for each, own in zip(by_variant.values(), places, strict=True))

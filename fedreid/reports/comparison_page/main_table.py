@@ -17,6 +17,7 @@ from fedreid.reports.numbers import DASH
 from fedreid.reports.tables import Cell, Table, row
 
 MOST_HEADLINES = 2
+LONGEST = 24  # letters of a name in a column's title
 BOUNDS = {"central": "all images in one place", "alone": "no federation"}
 FULL = 0.6  # how strongly a difference that is told is coloured
 ORDER = {"better": 2.0, "reference": 1.0, "the same": 1.0, "worse": -1.0}  # by which verdicts are sorted
@@ -120,13 +121,18 @@ def _scores(found: Found, scope: str, dataset: str, reference: str, whose: str) 
     first = metrics[0]
     return [
         *(Column(title, of(metric, score), "high") for metric, title in titles.items()),
-        Column(f"{'Own' if whose else titles[first]} vs {reference}", of(first, difference)),
+        Column(f"{'Own' if whose else titles[first]} vs {against(reference)}", of(first, difference)),
         Column("Own verdict" if whose else "Verdict", of(first, verdict)),
     ]
 
 
+def against(reference: str) -> str:
+    """The reference as a column's title calls it."""
+    return reference if len(reference) <= LONGEST else "reference"
+
+
 def _worst(unfair: Mapping[tuple[str, str], Fairness], dataset: str) -> list[Column]:
-    if not any(each == dataset for _, each in unfair):
+    if not any(found.clients > 1 for (_, each), found in unfair.items() if each == dataset):
         return []
 
     def worst(variant: Variant) -> Cell:
@@ -172,7 +178,9 @@ def _note(
 ) -> str:
     """How to read it, how many seeds it is of, and who lacks what."""
     level = 100 * contrasts[0].level
-    lines = [f"In percent; differences in points. Mean ± standard deviation over {seeds_told(variants)}."]
+    has_spread = max(len(variant.runs) for variant in variants) > 1
+    scores = f"Mean ± standard deviation over {seeds_told(variants)}" if has_spread else "Scores of one seed"
+    lines = [f"In percent; differences in points. {scores}."]
     if has_intervals(variants):
         lines[0] += (
             f" Small below a difference: its {level:g} % interval. Verdicts are corrected for the number of variants. "

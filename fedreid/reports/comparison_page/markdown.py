@@ -25,8 +25,12 @@ def _blocks(content: ComparisonContent, drawings: Sequence[Drawing]) -> Iterator
     for question, lines in content.answers:
         yield f"**{escape(question)}{'' if question.endswith('?') else '.'}** {escape(' '.join(lines))}"
     for part in content.sections:
-        yield from section(part.title, [*part.tables, *part.lists], part.name, drawings)
-        if part.remarks:
+        blocks = [*section(part.title, [*part.tables, *part.lists], part.name, drawings)]
+        yield from blocks[:1]
+        if blocks and part.lead:
+            yield escape(part.lead)
+        yield from blocks[1:]
+        if part.remarks and not part.lists:  # what is said of lists is about the page
             yield items(part.remarks)
     yield "## Repeat it"
     yield fenced(content.command)

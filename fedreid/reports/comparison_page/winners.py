@@ -120,7 +120,8 @@ def gap(found: Contrast) -> str:
         return f"{distance} ({interval}), beyond chance"
     if found.verdict == "the same":
         return "with the same score in all seeds"
-    return f"{distance} ({interval}), which may be chance{_needed(found.seeds_needed)}"
+    many = " among so many variants" if found.comparisons > 1 and not difference.low <= 0 <= difference.high else ""
+    return f"{distance} ({interval}), which may be chance{many}{_needed(found.seeds_needed)}"
 
 
 def _needed(number: float) -> str:

@@ -103,3 +103,10 @@ def test_a_variant_looks_the_same_in_all_figures() -> None:
         lines = [line for line in figures[name].figure.axes[0].get_lines() if line.get_label() == "v30"]
         found |= {(line.get_color(), line.get_marker()) for line in lines}
     assert found == {(SERIES[1], "^")}
+
+
+def test_two_dozen_variants_have_their_numbers_in_the_heat_map() -> None:
+    for number, has_numbers in ((24, True), (25, False)):
+        variants = [served(f"v{place}", [20.0 + place, 40.0]) for place in range(number)]
+        (axes,) = drawn(variants)["clients-heat-map"].figure.axes
+        assert bool(axes.texts) is has_numbers

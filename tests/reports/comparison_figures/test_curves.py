@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
@@ -80,8 +81,8 @@ def test_quality_against_what_was_spent() -> None:
     assert "Centralised" not in {str(each.get_label()) for each in below.get_lines()}
     caption = figures["quality-by-traffic"].caption
     assert (
-        "Level, without such a cost: Centralised and Local only. Off the scale: Centralised 85.0, Local only 34.0."
-        in caption
+        "Level, without such a cost: Centralised and Local only. Off the scale: personalized Centralised 85.0, "
+        "personalized Local only 34.0." in caption
     )
     assert below.get_xlabel() == "MB sent and received"
     above, _ = axes_of(figures["quality-by-simulated-time"])
@@ -150,6 +151,20 @@ def test_the_only_curve_of_a_figure_is_not_grey() -> None:
 def test_who_sends_nothing_does_not_drift() -> None:
     still = cost("update_norm", {1: [0.0, 0.0]}, "train") + generic({1: 5.0})
     assert "drift-size" not in drawn([variant("A", lambda _: still)])
+
+
+def test_images_in_one_place_are_no_client_that_drifts() -> None:
+    moved = [*generic({1: 5.0}), *cost("update_norm", {1: [4.0], 2: [3.0]}, "train")]
+    central = variant("Centralised", lambda _: moved, settings=['method.name="centralised"'])
+    (axes,) = axes_of(drawn([variant("A", lambda _: moved), central])["drift-size"])
+    assert "Centralised" not in {str(each.get_label()) for each in axes.get_lines()}
+
+
+def test_a_curve_at_the_top_isn_t_cut() -> None:
+    rows = generic({1: 5.0}) + cost("hard_negative_share", {1: [100.0], 2: [99.9]}, "train")
+    (axes,) = axes_of(drawn([variant("A", lambda _: rows, settings=['method.name="fedfr"'])])["hard-negatives"])
+    low, high = axes.get_ylim()
+    assert (low, high) == (0, pytest.approx(104))
 
 
 def test_older_runs_have_neither() -> None:

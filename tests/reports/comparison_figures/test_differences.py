@@ -119,3 +119,10 @@ def test_names_of_people_who_like_symbols() -> None:
     drawing.figure.draw_without_rendering()
     (label,) = [label.get_text() for label in drawing.figure.axes[0].get_yticklabels()]
     assert label == r"a\$b\$ <i>&"
+
+
+def test_the_axis_has_no_room_for_a_long_reference() -> None:
+    variants = [variant("FedAvg as in all of our shops", scored(0.0), seeds=3), variant("b", scored(1.0), seeds=3)]
+    drawing = drawn(variants)["differences-generic"]
+    assert drawing.figure.axes[0].get_xlabel() == "generic mAP: difference to the reference (points)"
+    assert drawing.title == "Generic mAP against FedAvg as in all of our shops"

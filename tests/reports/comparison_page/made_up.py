@@ -48,10 +48,15 @@ def a_run(
     ]
     with (made / "metrics.csv").open("a", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
-    path = made / "summary.json"
-    summary = json.loads(path.read_text())
-    path.write_text(json.dumps(summary | {"digests": run_folder.digests(made)}))
+    sealed(made)
     return made
+
+
+def sealed(folder: Path) -> None:
+    """Let a run's summary vouch for its files as they are now."""
+    path = folder / run_folder.SUMMARY
+    summary = json.loads(path.read_text())
+    path.write_text(json.dumps(summary | {"digests": run_folder.digests(folder)}))
 
 
 def two_methods(folder: Path, seeds: Sequence[int] = (0, 1, 2)) -> Comparison:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from fedreid import run_folder
 from fedreid.comparison import group_runs, load_run
 from fedreid.comparison.compared import RUN_COLUMNS, compared_again, compared_runs
 from fedreid.comparison.held_against import held_against
@@ -62,6 +64,8 @@ def test_variants_of_another_split_stand_apart_with_the_setting(tmp_path: Path) 
     runs = [a_run(tmp_path / "avg", "fedavg", 0), a_run(tmp_path / "prox", "fedprox", 0)]
     other = a_run(tmp_path / "moon", "moon", 0)
     (other / "splits" / "client-000.csv").write_text("other people")
+    summary = json.loads((other / "summary.json").read_text())
+    (other / "summary.json").write_text(json.dumps(summary | {"digests": run_folder.digests(other)}))
     found = compared_runs([*runs, other], tmp_path / "out", "", "fedreid compare")
     page = write_comparison_report(found).read_text()
     assert [row["Variant"] for row in Page(page).table("Variant", "mAP")] == ["FedAvg", "FedProx"]
@@ -105,3 +109,8 @@ def test_a_folder_whose_runs_are_gone_says_so(tmp_path: Path) -> None:
     (found.out / "comparison.json").write_text("[")
     with pytest.raises(UserError, match=r"comparison.json: damaged"):
         write_report(found.out)
+
+
+def test_the_scores_that_are_there_are_explained(tmp_path: Path) -> None:
+    results = content_of(two_methods(tmp_path, seeds=(0,))).sections[0]
+    assert [line.split(" (")[0].split(":")[0] for line in results.remarks] == ["mAP", "rank-1, -5, -10"]

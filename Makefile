@@ -15,7 +15,7 @@ run: $(VENV)/.installed   ## run the quickstart federation (or SCENARIO=...)
 	$(VENV)/bin/fedreid run $(SCENARIO)
 
 test: $(VENV)/.installed lint   ## the whole test suite
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .

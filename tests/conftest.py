@@ -18,6 +18,14 @@ os.environ.setdefault("RAY_worker_niceness", "0")
 hypothesis.settings.register_profile("without a clock", deadline=None)
 hypothesis.settings.load_profile("without a clock")
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `-n 2` a file's tests stay together, and so do all federations, which share one Ray and finished runs."""
+    for item in items:
+        place = item.path.relative_to(Path(__file__).parent)
+        item.add_marker(pytest.mark.xdist_group("federations" if place.parts[0] == "federation" else str(place)))
+
+
 SCENARIO = """
 name = "tiny"
 [data]

@@ -17,6 +17,8 @@ from fedreid.scenario import Scenario, load_scenario
 from fedreid.simulation import launch
 
 Command = Callable[..., tuple[int, str, str]]
+FOLDER = Path(__file__).parents[1] / "scenarios"
+SCENARIOS = sorted([*FOLDER.glob("*.toml"), *(FOLDER / "twins").glob("*.toml")])
 
 
 def test_a_run_prints_its_scores_and_where_they_are_and_its_report_can_be_written_again(
@@ -121,6 +123,15 @@ def test_scenario_show_tells_every_setting_and_where_it_comes_from(fedreid_comma
     assert "federation.fraction = 1.0  # default: share of the clients in each round\n" in out
     line = scenario.read_text().splitlines().index("batch_size = 8") + 1
     assert f"method.batch_size = 8  # {scenario}:{line}: images in a step\n" in out
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_every_scenario_of_the_project_can_be_shown_and_what_is_shown_is_the_scenario(
+    path: Path, fedreid_command: Command
+) -> None:
+    status, out, _ = fedreid_command("scenario", "show", path)
+    assert status == 0
+    assert Scenario.model_validate(tomllib.loads(out)) == load_scenario(path).scenario
 
 
 def test_in_a_terminal_scenario_show_is_a_table(

@@ -25,6 +25,13 @@ READ_BY = {
     "method.moon": ("moon",), "method.fedper": ("fedper", "fedrep"), "method.fedrep": ("fedrep",),
     "method.ditto": ("ditto",), "method.fedface": ("fedface",),
 }  # fmt: skip
+# Settings of [aggregation] that these strategies read; the others read none.
+READ_BY_STRATEGY = {
+    "fedavgm": ("learning_rate", "momentum"), "fedadam": ("learning_rate", "beta_1", "beta_2", "adaptivity"),
+    "fedyogi": ("learning_rate", "beta_1", "beta_2", "adaptivity"), "fedadagrad": ("learning_rate", "adaptivity"),
+    "qfedavg": ("q",), "fedtrimmedavg": ("trim",), "krum": ("malicious",), "multikrum": ("malicious", "selected"),
+    "bulyan": ("malicious",),
+}  # fmt: skip
 OF_THE_START = ("seed", "data", "partition", "model", "loss", "augment", "sampling", "pretrain", "runtime")
 KEY_LENGTH = 12  # hexadecimal digits, 48 bits: two of 1,000 runs are alike by accident once in 500 million times
 
@@ -106,10 +113,10 @@ def _is_unread(key: str, scenario: Scenario) -> bool:
     for table, methods in READ_BY.items():
         if _is_below(key, (table,)):
             return scenario.method.name not in methods
-    return (
-        (_is_below(key, ("aggregation",)) and scenario.federation.strategy == "fedavg")
-        or (_is_below(key, ("pruning",)) and not scenario.pruning.is_on)
-        or (_is_below(key, ("adaptation",)) and not scenario.adaptation.methods)
+    if _is_below(key, ("aggregation",)):
+        return key.removeprefix("aggregation.") not in READ_BY_STRATEGY.get(scenario.federation.strategy, ())
+    return (_is_below(key, ("pruning",)) and not scenario.pruning.is_on) or (
+        _is_below(key, ("adaptation",)) and not scenario.adaptation.methods
     )
 
 

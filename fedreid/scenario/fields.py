@@ -83,6 +83,8 @@ def _likelihood(key: str) -> int:
 def toml_value(value: Any) -> str:
     """A value as it is written in a scenario file."""
     value = list(value) if isinstance(value, tuple) else value
+    if isinstance(value, Settings):
+        value = value.model_dump(mode="json", exclude_defaults=True)
     if isinstance(value, list):
         return f"[{', '.join(map(toml_value, value))}]"
     if isinstance(value, Mapping):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from fedreid.comparison.run_keys import alone_key, data_key, run_key, same_images, start_key, variant_key
 from fedreid.scenario import Scenario, load_scenario, pinned
+from fedreid.scenario.schema import AggregationSettings, FederationSettings
 
 BASE = """
 [data.sources.one]
@@ -75,6 +78,15 @@ def test_settings_with_influence_on_numbers(override: str, base: Path) -> None:
 )  # fmt: skip
 def test_what_a_method_reads_counts(there: str, override: str, base: Path) -> None:
     assert run_key(scenario(base, there, override)) != run_key(scenario(base, there))
+
+
+@pytest.mark.parametrize("strategy", get_args(FederationSettings.model_fields["strategy"].annotation))
+def test_of_the_strategies_settings_those_count_whose_description_names_the_strategy(strategy: str, base: Path) -> None:
+    plain = scenario(base, f"federation.strategy={strategy}")
+    for name, field in AggregationSettings.model_fields.items():
+        aggregation = plain.aggregation.model_copy(update={name: 3 if field.annotation is int else 0.37})
+        is_read = strategy in re.findall(r"\w+", str(field.description))
+        assert (run_key(plain.model_copy(update={"aggregation": aggregation})) != run_key(plain)) == is_read, name
 
 
 def test_the_order_of_the_sources_is_the_order_of_the_clients(base: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from fedreid.pruning import groups_of, slice_state, sub_network, tensor_map
 from fedreid.pruning.channel_map import ChannelMap
 from fedreid.pruning.tiers import Tiers
 from fedreid.scenario import load_scenario
+from fedreid.wire import privacy
 from tests.federation.runs import METHODS, SHORT, StopInRound, same
 
 Files = Callable[[Path], dict[str, bytes]]
@@ -178,7 +179,7 @@ def test_an_update_of_another_map_is_refused(scenario: Path, tmp_path: Path, mon
     monkeypatch.setattr(wire, "reply", stale)
     with pytest.raises(RunError, match="stale or foreign"):
         fedreid.run(scenario, out=tmp_path / "seen-by-the-client", overrides=TIERS)
-    monkeypatch.setattr(wire, "_check_sub_network", lambda *_: None)  # an engine that doesn't check
+    monkeypatch.setattr(privacy, "_check_sub_network", lambda *_: None)  # an engine that doesn't check
     with pytest.raises(RunError, match=r"client 0 sent an update that belongs to .*stale"):
         fedreid.run(scenario, out=tmp_path / "seen-by-the-server", overrides=TIERS)
 

@@ -16,6 +16,7 @@ from fedreid import wire
 from fedreid.errors import RunError, UserError
 from fedreid.pruning.channel_map import ChannelMap
 from fedreid.pruning.tiers import Tiers
+from fedreid.wire import privacy
 from tests.federation.runs import METHODS, QUICK, same, stop
 from tests.federation.test_progressive import everything
 
@@ -125,7 +126,7 @@ def test_an_update_of_the_map_before_is_refused(
         return reply(message, *arguments, **keywords)  # type: ignore[arg-type]
 
     monkeypatch.setattr(wire, "reply", stale)
-    monkeypatch.setattr(wire, "_check_sub_network", lambda *_: None)
+    monkeypatch.setattr(privacy, "_check_sub_network", lambda *_: None)
     with pytest.raises(RunError, match=r"client 1 sent an update that belongs to .*stale"):
         fedreid.run(scenario, out=tmp_path / "run", overrides=AGAIN)
     assert (tmp_path / "run" / "checkpoints" / "round-0001").is_dir(), "in round 1 the map was right"

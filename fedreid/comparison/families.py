@@ -11,8 +11,8 @@ from fedreid.comparison.units import client_scores
 from fedreid.comparison.variants import Variant
 from fedreid.headline import headline
 
-ALL_SETS = "all test sets"
 SCOPES = ("generic", "personalized")
+MEANS = {"generic": "all test sets", "personalized": "all clients"}  # how a mean over several is called
 ORDER = ("mAP", "rank1", "rank5", "rank10", "mINP", "accuracy")
 
 
@@ -22,8 +22,8 @@ class Family:
 
     Attributes:
         scope: "generic" or "personalized".
-        dataset: the test set, or ALL_SETS for the mean over several: over the sets, if generic; over the clients of
-            all of them, if personalized.
+        dataset: the test set; or one of MEANS: over several sets, if generic; over the clients of several datasets, if
+            personalized.
         sets: of which it is the mean.
         metrics: its scores, in the order of tables.
     """
@@ -60,8 +60,8 @@ def families(variants: Sequence[Variant], metrics: Sequence[str] | None = None) 
         common = (
             [metric for metric in known[shared[0]] if all(metric in known[each] for each in shared)] if shared else []
         )
-        if len(shared) > 1 and common and ALL_SETS not in known:
-            yield Family(scope, ALL_SETS, shared, tuple(common))
+        if len(shared) > 1 and common and MEANS[scope] not in known:
+            yield Family(scope, MEANS[scope], shared, tuple(common))
         for dataset, found in known.items():
             yield Family(scope, dataset, (dataset,), tuple(found))
 

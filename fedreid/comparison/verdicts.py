@@ -46,7 +46,7 @@ class Contrast:
 
     Attributes:
         variant, reference: names.
-        metric, scope, dataset: what is scored; `dataset` is ALL_SETS for the mean over several.
+        metric, scope, dataset: what is scored; `dataset` is one of MEANS where it is the mean over several.
         score: over all seeds of the variant.
         difference: to the reference over the seeds that both have; None for the reference itself, or where there is
             none such.
@@ -57,7 +57,7 @@ class Contrast:
         seeds_needed: to tell with the observed difference; inf: no number would; nan where it is told, or unknown.
         comparisons: in this metric, which is what p was corrected for.
         level: of the interval.
-        sets: with ALL_SETS, the test sets in it.
+        sets: the datasets that it is the mean over; empty for a single one.
     """
 
     variant: str

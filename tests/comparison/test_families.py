@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from fedreid.comparison import Contrast, Options, Variant, contrasts, group_runs, load_run
-from fedreid.comparison.families import ALL_SETS, families
+from fedreid.comparison.families import MEANS, families
 from tests.comparison.made_up import make_run
 
+ALL_SETS = MEANS["generic"]
 RNG = np.random.default_rng(3)
 PEOPLE = {"mall": 40, "shop": 25}
 PERSON = {name: RNG.normal(0.0, 0.12, count) for name, count in PEOPLE.items()}  # how much each person gains
@@ -90,7 +91,7 @@ def test_own_models_are_averaged_over_the_clients_of_all_datasets(tmp_path: Path
     )
     variant = group_runs([run])[0]
     own = {each.dataset: each.scores(variant, "mAP") for each in families([variant]) if each.scope == "personalized"}
-    assert own == {ALL_SETS: {0: 60.0}, "mall": {0: 90.0}, "shop": {0: 45.0}}
+    assert own == {MEANS["personalized"]: {0: 60.0}, "mall": {0: 90.0}, "shop": {0: 45.0}}
 
 
 def test_clients_of_all_datasets_are_drawn_together(tmp_path: Path) -> None:
@@ -103,7 +104,7 @@ def test_clients_of_all_datasets_are_drawn_together(tmp_path: Path) -> None:
         )
         for method, gain_of in gains.items() for seed in range(3)
     )  # fmt: skip
-    found = by_set(contrasts(made))[ALL_SETS].difference
+    found = by_set(contrasts(made))[MEANS["personalized"]].difference
     assert found is not None
     assert (found.mean, found.over) == (pytest.approx(4 * 1.1), "seeds and clients")
     assert found.shared > 0

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from fedreid.comparison import Contrast
-from fedreid.comparison.families import ALL_SETS
+from fedreid.comparison.families import MEANS
 from fedreid.comparison.sentences import points
 from fedreid.reports.comparison_figures.measured import Field
 from fedreid.reports.comparison_figures.rows import rows_figure
@@ -26,7 +26,7 @@ ONE_SEED = "one seed doesn't say how far chance goes"
 
 def figures(field: Field, contrasts: Sequence[Contrast], reference: str) -> Iterator[Drawing]:
     """A figure for each scope and dataset; many test sets share one."""
-    headlines = {**field.sets, **field.others, ALL_SETS: field.metric}
+    headlines = {**field.sets, **field.others, MEANS["generic"]: field.metric}
     chosen = [each for each in contrasts if each.metric == headlines.get(each.dataset, "mAP")
               or (each.scope == "personalized" and each.metric == "mAP")]  # fmt: skip
     chosen = [each for each in chosen if each.difference is not None]
@@ -35,12 +35,12 @@ def figures(field: Field, contrasts: Sequence[Contrast], reference: str) -> Iter
         for each in chosen:
             if each.scope == scope:
                 by_dataset.setdefault(each.dataset, []).append(each)
-        mean = by_dataset.pop(ALL_SETS, [])
+        mean = by_dataset.pop(MEANS[scope], [])
         if len(by_dataset) > MOST_SETS and mean:
             yield _together(field, scope, mean, [by_dataset[name] for name in mean[0].sets], reference)
             by_dataset = {name: group for name, group in by_dataset.items() if name not in mean[0].sets}
         elif mean:
-            by_dataset = {ALL_SETS: mean, **by_dataset}
+            by_dataset = {MEANS[scope]: mean, **by_dataset}
         for dataset, group in by_dataset.items():
             name = f"differences-{scope}" + f"-{dataset}" * (len(by_dataset) > 1)
             yield _one(field, scope, dataset if len(by_dataset) > 1 else "", group, reference, name)
@@ -121,7 +121,7 @@ def _together(
         f"Difference to {reference} on {WHERE[scope]}, mean over {len(sets)} sets; thin strokes below: {whose}. "
         f"{_how(ordered)}"
     )
-    title = f"{scope.capitalize()} {metric} against {reference}: {ALL_SETS}"
+    title = f"{scope.capitalize()} {metric} against {reference}: {MEANS[scope]}"
     return Drawing(f"differences-{scope}", "differences", title, caption, figure)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fedreid.comparison.fairness import Fairness
-from fedreid.comparison.families import SCOPES
+from fedreid.comparison.families import MEANS, SCOPES
 from fedreid.comparison.sentences import points, seeds
 from fedreid.comparison.variants import Variant
 from fedreid.comparison.verdicts import Contrast
@@ -66,12 +66,14 @@ def main_tables(
 def _pairs(contrasts: Sequence[Contrast]) -> list[tuple[str, str]]:
     """(generic test set, dataset of the clients) that share a table; empty where there is none of a kind.
 
-    A test set has the clients of its own dataset beside it, or those of the only one.
+    A test set has the clients of its own dataset beside it, or those of the only one; the mean has all clients.
     """
     sets = {scope: [*dict.fromkeys(each.dataset for each in contrasts if each.scope == scope)] for scope in SCOPES}
     generic, personal = (sets[scope] for scope in SCOPES)
+    every = MEANS["personalized"]
     only = personal[0] if len(personal) == 1 else ""
-    found = [(dataset, dataset if dataset in personal else only) for dataset in generic]
+    beside = {name: name for name in personal} | ({MEANS["generic"]: every} if every in personal else {})
+    found = [(dataset, beside.get(dataset, only)) for dataset in generic]
     return found + [("", dataset) for dataset in personal if dataset not in {own for _, own in found}]
 
 

@@ -16,7 +16,7 @@ from fedreid.reports.comparison_page.kinds import by_seed, has_intervals, kind_o
 from fedreid.reports.numbers import is_missing, percent
 
 MOST_SETS = 3  # datasets whose worst client is told
-SPENT = {"bytes": "moves {} in a run", "macs": "multiplies {} times", "training_seconds": "trains for {}",
+SPENT = {"bytes": "moves {} in a run", "macs": "needs {} multiplications", "training_seconds": "trains for {}",
          "simulated_seconds": "takes {} of simulated time", "joules": "takes {} of simulated energy"}  # fmt: skip
 
 Answer = tuple[str, list[str]]

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from fedreid.comparison.families import ALL_SETS
+from fedreid.comparison.families import MEANS
 from fedreid.comparison.held_against import Comparison
 from fedreid.comparison.sentences import SUBJECTS, points, seeds
 from fedreid.comparison.verdicts import Contrast
@@ -47,7 +47,7 @@ def winner(found: Comparison, *, without: str = "", scopes: Sequence[str] = tupl
         scopes: what counts, and where nothing was scored there, what counts then.
     """
     for scope in scopes:
-        counting = _counting(scored(found, scope)).values()
+        counting = _counting(scored(found, scope), scope).values()
         rivals = [[each for each in all_of if each.variant != without] for all_of in counting]
         if firsts := Counter(highest(each).variant for each in rivals if each):
             return firsts.most_common(1)[0][0]
@@ -57,7 +57,7 @@ def winner(found: Comparison, *, without: str = "", scopes: Sequence[str] = tupl
 def headline(found: Comparison, scope: str) -> str:
     """In one sentence, who is better than the reference; empty where nothing was scored."""
     every = scored(found, scope)
-    by_dataset = _counting(every)
+    by_dataset = _counting(every, scope)
     rivals = {each.variant for each in _all(by_dataset) if each.verdict != "reference"}
     sets = _all(by_dataset)[0].sets if len(by_dataset) == 1 else ()
     where = f"on {SUBJECTS[scope]}" + f" (mean over {len(sets)} test sets)" * bool(sets and scope == "generic")
@@ -88,12 +88,13 @@ def headline(found: Comparison, scope: str) -> str:
 def lines(found: Comparison, scope: str) -> list[str]:
     """The highest on each test set against the reference, and the bounds beside them."""
     by_dataset, bounds = scored(found, scope), scored(found, scope, bounds=True)
-    single = [name for name in by_dataset if name != ALL_SETS]
+    mean = MEANS[scope]
+    single = [name for name in by_dataset if name != mean]
     told = []
     for dataset, contrasts in by_dataset.items():
-        if dataset != ALL_SETS and len(single) > MOST_SETS:
+        if dataset != mean and len(single) > MOST_SETS:
             continue
-        start = f"{capital(dataset)}: " if dataset == ALL_SETS else f"{dataset}: " if len(single) > 1 else ""
+        start = f"{capital(dataset)}: " if dataset == mean else f"{dataset}: " if len(single) > 1 else ""
         parts = [f"{start}{_first(contrasts)}."]
         if beside := [f"{each.variant} {percent(each.score.mean)} %" for each in bounds.get(dataset, ())]:
             parts.append(f"For orientation: {', '.join(beside)}.")
@@ -150,12 +151,13 @@ def _first(contrasts: Sequence[Contrast]) -> str:
     return f"{best.variant} is highest with {level}, against {best.reference} {gap(best)}"
 
 
-def _counting(by_dataset: dict[str, list[Contrast]]) -> dict[str, list[Contrast]]:
+def _counting(by_dataset: dict[str, list[Contrast]], scope: str) -> dict[str, list[Contrast]]:
     """The mean over test sets instead of those that it is of, where there is one."""
-    if ALL_SETS not in by_dataset:
+    mean = MEANS[scope]
+    if mean not in by_dataset:
         return by_dataset
-    metric = by_dataset[ALL_SETS][0].metric
-    return {name: each for name, each in by_dataset.items() if name == ALL_SETS or each[0].metric != metric}
+    metric = by_dataset[mean][0].metric
+    return {name: each for name, each in by_dataset.items() if name == mean or each[0].metric != metric}
 
 
 def _all(by_dataset: Scored) -> list[Contrast]:

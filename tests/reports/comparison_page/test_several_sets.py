@@ -53,3 +53,21 @@ def test_many_sets_are_told_by_their_mean_and_by_who_is_first_how_often(tmp_path
     first, last = dict(content_of(found).answers)["On people nobody trained on"]
     assert first.startswith("All test sets: FedProx is highest with 41.7")
     assert last == "Highest: FedProx on 4, FedAvg on 1 of 5 test sets."
+
+
+def test_the_mean_over_test_sets_stands_beside_that_over_all_clients(tmp_path: Path) -> None:
+    runs = [
+        make_run(
+            tmp_path / f"{method}-{seed}", seed=seed, settings=[f"method.name={method}", 'partition.by="dataset"'],
+            generic={"mall/mAP": 30.0 + gain, "shop/mAP": 50.0 + gain}, homes={1: "mall"},
+            clients={0: 60.0 + gain * (1 + seed / 9), 1: 40.0 + gain},
+        )
+        for method, gain in (("fedavg", 0.0), ("fedprox", 2.0)) for seed in (0, 1, 2)
+    ]  # fmt: skip
+    found = compared_runs(runs, tmp_path / "out", "", "fedreid compare a b")
+    tables = content_of(found).sections[0].tables
+    assert [each.title for each in tables[:3]] == ["all test sets", "mall", "shop"]
+    rows = Page(write_comparison_report(found).read_text()).table("Variant", "Own models mAP")
+    assert [row["Own models mAP"].split(" ")[0] for row in rows] == ["50.0", "52.1"]
+    told = dict(content_of(found).answers)["On the clients' own people"]
+    assert [line.split(":")[0] for line in told] == ["All clients", "mall", "shop"]

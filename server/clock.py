@@ -6,6 +6,7 @@ The clock is simulated: it follows from images, multiplications and bytes alone,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from fedreid.pruning import count
@@ -55,7 +56,8 @@ class Clock:
     ) -> bool:
         """Write down what an answer took; False where it came too late."""
         per_image = self.macs_per_image if parts is None else parts.tiers.tier(client).amounts["macs"]
-        passes = metrics["images"] * passes_per_image(self.scenario, is_first=server_round == 1)
+        passes = metrics["images"] * passes_per_image(self.scenario, is_first=client not in self._have_trained)
+        self._have_trained.add(client)
         macs = per_image * (passes + passes_once(self.scenario, self.public_images))
         self._add(server_round, client, "macs", macs)
         if self.profiles is None:
@@ -81,6 +83,11 @@ class Clock:
         seconds = waited + self.settings.server_seconds
         self.records.metrics.add(server_round, "cost", "", "", "simulated_seconds", seconds)
         self.totals["simulated_seconds"] += seconds
+
+    @cached_property
+    def _have_trained(self) -> set[int]:
+        """Clients with a model of their own from an earlier round; after a stop, by the rows of those rounds."""
+        return {int(row["client"]) for row in self.records.metrics.rows() if row["scope"] == "train" and row["client"]}
 
     def _add(self, server_round: int, client: int, metric: str, value: float) -> None:
         self.records.metrics.add(server_round, "cost", client, "", metric, value)

@@ -14,7 +14,7 @@ def passes_per_image(scenario: Scenario, *, is_first: bool) -> float:
     round, such as looking for hard negatives, is not in it: see `passes_once`.
 
     Args:
-        is_first: the first round, in which contrastive terms have no previous model yet.
+        is_first: the client's first training, in which contrastive terms have no previous model yet.
     """
     method = scenario.method
     frozen = 0

@@ -154,3 +154,23 @@ def test_mistakes_are_found_before_anything_is_trained(
     with pytest.raises(UserError, match=message):
         fedreid.run(scenario, out=tmp_path / "run", overrides=overrides)
     assert not (tmp_path / "run" / "metrics.csv").exists()
+
+
+def test_a_client_that_first_trains_late_has_no_previous_model_to_pay_for(
+    scenario: Path, tmp_path: Path, final_files: Files
+) -> None:
+    """MOON's step takes three forward passes, and from a client's second training on two more, of frozen models."""
+    overrides = [*SHORT, "federation.rounds=5", "federation.fraction=0.34", "method.name=moon"]
+    run = fedreid.run(scenario, out=tmp_path / "run", overrides=overrides)
+    table = cost(run.metrics, "macs").merge(cost(run.metrics, "images"), on=["round", "client"])
+    passes = (table.value_x / table.value_y).round(3)
+    forward = passes.min() / 3
+    seen: set[float] = set()
+    for client, value in zip(table.client, passes, strict=True):
+        assert value == pytest.approx(forward * (5 if client in seen else 3))
+        seen.add(client)
+    assert table.client.iloc[1] != table.client.iloc[0], "somebody begins after the first round"
+    assert table.client.duplicated().any()
+    with pytest.raises(fedreid.Interrupted):
+        fedreid.run(scenario, out=tmp_path / "stopped", overrides=overrides, progress=StopInRound(4))
+    assert final_files(fedreid.resume(tmp_path / "stopped").run_dir) == final_files(run.run_dir)

@@ -35,15 +35,16 @@ def compared_steps(
     """The finished runs of an experiment held against each other; one that was edited since counts as failed.
 
     Raises:
-        RunError: there is none, with the reasons of those that failed.
+        RunError: there is none, with the reasons.
         UserError: they can't be compared.
     """
     loaded, spoilt = _loaded(finished)
     failures, finished = [*failures, *spoilt], [*loaded]
     if not finished:
         reasons = dict.fromkeys(failure.reason for failure in failures)
-        where = f"\n  The logs are in {failures[0].log.parent}" if failures else ""
-        raise RunError("every run failed:\n" + "\n".join(f"  {reason}" for reason in reasons) + where)
+        what = "no run is as it was written" if spoilt else "every run failed"
+        where = f"\n  The logs are in {failures[0].log.parent}" if failures and not spoilt else ""
+        raise RunError(f"{what}:\n" + "\n".join(f"  {reason}" for reason in reasons) + where)
     variants = group_runs(loaded.values(), names={step.folder: step.variant.name for step in finished})
     if experiment.local_only:
         bringing = [run for step, run in loaded.items() if step.scenario.evaluation.local_only]
@@ -71,15 +72,16 @@ def _loaded(finished: Sequence[Step]) -> tuple[dict[Step, FinishedRun], list[Fai
         try:
             found[step] = load_run(step.folder)
         except UserError as error:
-            spoilt.append(Failure(step, str(error), 0, step.folder / run_folder.LOG))
+            remedy = f"To repeat it, remove {step.folder} and compare again."
+            spoilt.append(Failure(step, f"{error}\n  {remedy}", 0, step.folder / run_folder.LOG))
     return found, spoilt
 
 
 def _without_local_only(planned: Plan, finished: Sequence[Step]) -> list[str]:
-    """Which seeds the row of clients trained alone lacks, as the run that brings it isn't finished."""
+    """Which seeds the row of clients trained alone lacks, as the run that brings it can't be used."""
     lacking = [step for step in planned.steps if step.scenario.evaluation.local_only and step not in finished]
     return [
-        f"{LOCAL_ONLY_TITLE} lacks seed {step.seed}: its scores come with {step.title}, which is not finished."
+        f"{LOCAL_ONLY_TITLE} lacks seed {step.seed}: its scores come with {step.title}, which can't be used."
         for step in lacking
     ]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from fedreid.comparison.experiments import LOCAL_ONLY_TITLE
-from fedreid.comparison.units import client_scores
+from fedreid.comparison.units import client_scores, has_clients_of_all
 from fedreid.comparison.variants import Variant
 from fedreid.headline import headline
 
@@ -37,10 +37,15 @@ class Family:
         """A final score of each seed that has it on all the sets."""
         if self.scope == "personalized" and len(self.sets) > 1:
             clients = {run.seed: client_scores(run, self.sets, metric) for run in variant.runs}
-            return {seed: float(values.mean()) for seed, values in clients.items() if len(values)}
+            whole = {run.seed for run in variant.runs if has_clients_of_all(run, self.sets, metric)}
+            return {seed: float(values.mean()) for seed, values in clients.items() if seed in whole}
         found = [variant.scores(self.scope, name, metric) for name in self.sets]
         seeds = sorted(set.intersection(*map(set, found)))
         return {seed: fmean(each[seed] for each in found) for seed in seeds}
+
+    def is_scored(self, variants: Sequence[Variant]) -> bool:
+        """Whether any variant has a score."""
+        return any(self.scores(variant, metric) for variant in variants for metric in self.metrics)
 
 
 def families(variants: Sequence[Variant], metrics: Sequence[str] | None = None) -> Iterator[Family]:
@@ -60,8 +65,9 @@ def families(variants: Sequence[Variant], metrics: Sequence[str] | None = None) 
         common = (
             [metric for metric in known[shared[0]] if all(metric in known[each] for each in shared)] if shared else []
         )
-        if len(shared) > 1 and common and MEANS[scope] not in known:
-            yield Family(scope, MEANS[scope], shared, tuple(common))
+        mean = Family(scope, MEANS[scope], shared, tuple(common))
+        if len(shared) > 1 and mean.dataset not in known and mean.is_scored(variants):
+            yield mean
         for dataset, found in known.items():
             yield Family(scope, dataset, (dataset,), tuple(found))
 

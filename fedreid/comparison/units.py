@@ -80,19 +80,24 @@ def resampled_people(
     return {metric: Resampled(part, place, len(people)) for metric, part in zip(chosen, split, strict=True)}
 
 
-def mean_over_sets(parts: Sequence[Resampled]) -> Resampled:
+def mean_over_sets(parts: Sequence[Resampled], sets: int) -> Resampled:
     """Means over test sets whose people were drawn independently of each other, for the runs that have all of them.
 
-    As units count those of the smallest set, so that nothing is told too surely.
+    As units count those of the smallest set, so that nothing is told too surely. A set of one person says nothing of
+    how people differ: it adds no variance, as one whose people change with the seed, which isn't among the parts.
+
+    Args:
+        parts: of the sets whose people are the same with every seed.
+        sets: number of all test sets in the mean.
     """
-    first, *others = parts
-    if not others:
+    first, *others = [each for each in parts if each.units > 1] or parts[:1]
+    if sets == 1:
         return first
+    parts = [first, *others]
     keys = [key for key in first.place if all(key in each.place for each in others)]
     means = [each.means[:, [each.place[key] for key in keys]] for each in parts]
-    return Resampled(
-        np.mean(means, axis=0), {key: place for place, key in enumerate(keys)}, min(each.units for each in parts)
-    )
+    place = {key: column for column, key in enumerate(keys)}
+    return Resampled(np.sum(means, axis=0) / sets, place, min(each.units for each in parts))
 
 
 def resampled_clients(
@@ -129,9 +134,24 @@ def resampled_clients(
 
 def client_scores(run: FinishedRun, datasets: Sequence[str], metric: str) -> pd.Series:
     """A personalized score of each client that has it: on its own people in these datasets."""
+    return _own_rows(run, datasets, metric).groupby("client")["value"].mean()
+
+
+def has_clients_of_all(run: FinishedRun, datasets: Sequence[str], metric: str) -> bool:
+    """Whether there are such clients in each of these datasets."""
+    return set(_own_rows(run, datasets, metric)["dataset"]) == {*datasets}
+
+
+def _own_rows(run: FinishedRun, datasets: Sequence[str], metric: str) -> pd.DataFrame:
+    """Final scores of clients. Where several datasets count, one that never trained has none: its start isn't one."""
     final = run.final
     chosen = (final["scope"] == "personalized") & final["dataset"].isin([*datasets]) & (final["metric"] == metric)
-    return final[chosen].groupby("client")["value"].mean().dropna()
+    rows = final[chosen].dropna(subset=["value"])
+    if len(datasets) == 1:
+        return rows
+    told = run.metrics[(run.metrics["scope"] == "personalized") & (run.metrics["metric"] == metric)]
+    trained = told.loc[told["round"] > 0, "client"].unique()
+    return rows[rows["client"].isin(trained)] if len(trained) else rows
 
 
 def has_lasting_clients(run: FinishedRun) -> bool:

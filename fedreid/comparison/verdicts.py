@@ -123,8 +123,8 @@ def _resampled(variants: Sequence[Variant], family: Family, options: Options) ->
         )
         for place, dataset in enumerate(family.sets)
     ]  # fmt: skip
-    common = [metric for metric in family.metrics if all(metric in part for part in parts)]
-    return {metric: mean_over_sets([part[metric] for part in parts]) for metric in common}
+    found = {metric: [part[metric] for part in parts if metric in part] for metric in family.metrics}
+    return {metric: mean_over_sets(each, len(family.sets)) for metric, each in found.items() if each}
 
 
 def _judged_together(

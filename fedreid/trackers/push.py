@@ -83,11 +83,15 @@ def _refuse_damaged(folder: Path) -> None:
     from fedreid.comparison.run_plan import status_of
     from fedreid.comparison.tables import read_table
 
-    if status_of(folder) not in ("running", "interrupted", "failed"):
+    if status_of(folder) in ("running", "interrupted", "failed"):
+        return
+    try:
         is_verified(folder, finished_summary(folder))
         read_table(folder, run_folder.METRICS)
         if (folder / run_folder.REFERENCES).is_file():
             read_table(folder, run_folder.REFERENCES)
+    except OSError as error:
+        raise UserError(f"{error.filename or folder}: can't be read: {error.strerror}") from None
 
 
 def _push(run: TrackedRun, tracker: Tracker) -> Pushed:

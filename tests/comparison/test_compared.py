@@ -54,7 +54,7 @@ def test_the_missing_row_of_clients_alone_is_told(tmp_path: Path, load: Load) ->
     for step in finished:
         make_run(step.folder, seed=3, settings=step.overrides, clients={0: 50.0})
     found = compared_steps(experiment, out, planned, finished, [], "fedreid compare")
-    assert "Local only lacks seed 3: its scores come with A, seed 3, which is not finished." in found.notes
+    assert "Local only lacks seed 3: its scores come with A, seed 3, which can't be used." in found.notes
 
 
 def test_an_edited_run_of_an_experiment_counts_as_failed_and_the_rest_is_compared(tmp_path: Path, load: Load) -> None:
@@ -69,10 +69,11 @@ def test_an_edited_run_of_an_experiment_counts_as_failed_and_the_rest_is_compare
     (failure,) = found.failures
     assert failure.step.title == "B, seed 3"
     assert failure.reason.startswith(f"{edited}: edited after the run was finished")
+    assert failure.reason.endswith(f"To repeat it, remove {edited.parent} and compare again.")
     assert list(found.runs["state"]) == ["finished", "failed", "finished"]
     for step in planned.steps:
         (step.folder / "metrics.csv").write_text("")
-    with pytest.raises(RunError, match=r"every run failed:\n.*metrics.csv: edited"):
+    with pytest.raises(RunError, match=r"no run is as it was written:\n.*metrics.csv: edited"):
         compared_steps(experiment, out, planned, planned.steps, [], "fedreid compare")
 
 

@@ -108,3 +108,65 @@ def test_clients_of_all_datasets_are_drawn_together(tmp_path: Path) -> None:
     assert found is not None
     assert (found.mean, found.over) == (pytest.approx(4 * 1.1), "seeds and clients")
     assert found.shared > 0
+
+
+def own_models(folder: Path, scores: Mapping[str, Mapping[int, float]], homes: Mapping[int, str]) -> list[Variant]:
+    return group_runs(
+        load_run(
+            make_run(folder / f"{method}-{seed}", seed=seed, homes=homes,
+                     settings=[f"method.name={method}", 'partition.by="camera"'], clients=clients)
+        )
+        for method, clients in scores.items() for seed in range(2)
+    )  # fmt: skip
+
+
+def test_a_run_without_the_clients_of_a_dataset_has_no_mean_over_all_clients(tmp_path: Path) -> None:
+    """FedProx would seem better, only because its worst client is missing."""
+    homes = {number: f"set{number}" for number in range(3)}
+    whole, short = {0: 30.0, 1: 50.0, 2: 50.0}, {1: 50.0, 2: 50.0}
+    found = by_set(contrasts(own_models(tmp_path, {"fedavg": whole, "fedprox": short}, homes)))
+    assert found[MEANS["personalized"]].verdict == "missing"
+    assert {name: each.verdict for name, each in found.items() if name in ("set1", "set2")} == {
+        "set1": "the same", "set2": "the same",
+    }  # fmt: skip
+
+
+def test_the_start_of_a_client_that_never_trained_is_no_score_of_all_clients(tmp_path: Path) -> None:
+    run = load_run(make_run(tmp_path / "run", settings=['partition.by="camera"'], clients={0: 40.0, 1: 60.0, 2: 80.0},
+                            homes={2: "mall"}))  # fmt: skip
+    rows = run.metrics
+    idle = rows[~((rows["client"] == 1) & (rows["round"] > 0))]  # client 1 has the start's score alone
+    stays = group_runs([replace(run, metrics=idle)])[0]
+    (mean, *_) = (each for each in families([stays]) if each.scope == "personalized")
+    assert mean.scores(stays, "mAP") == {0: 60.0}, "(40 + 80) / 2"
+    gone = rows[~((rows["client"] == 2) & (rows["round"] > 0))]
+    lacking = group_runs([replace(run, metrics=gone)])[0]
+    assert MEANS["personalized"] not in [each.dataset for each in families([lacking])]
+
+
+def test_a_set_of_one_person_does_not_make_the_mean_too_sure(tmp_path: Path) -> None:
+    alone = {method: {**sets, "lone": np.full((3, 1), 0.5)} for method, sets in SCORES.items()}
+    found = by_set(contrasts(variants(tmp_path, alone), options=Options(replicates=20_000)))
+    mean, mall, shop = (found[name].difference for name in (ALL_SETS, "mall", "shop"))
+    assert mean is not None
+    assert mall is not None
+    assert shop is not None
+    assert mean.shared == pytest.approx((mall.shared + shop.shared) / 9, rel=0.05), "a mean of three"
+
+
+def test_a_set_whose_people_change_with_the_seed_leaves_the_variance_of_the_others(tmp_path: Path) -> None:
+    """Its choice of people is in the spread over seeds already."""
+    made = group_runs(
+        load_run(
+            make_run(tmp_path / f"{method}-{seed}", seed=seed, settings=[f"method.name={method}"],
+                     ap={"mall": sets["mall"][seed].tolist(), "shop": sets["shop"][seed][: 20 + seed].tolist()})
+        )
+        for method, sets in SCORES.items() for seed in range(3)
+    )  # fmt: skip
+    found = by_set(contrasts(made, options=Options(replicates=20_000)))
+    mean, mall, shop = (found[name].difference for name in (ALL_SETS, "mall", "shop"))
+    assert mean is not None
+    assert mall is not None
+    assert shop is not None
+    assert (shop.over, mean.over) == ("seeds", "seeds and people")
+    assert mean.shared == pytest.approx(mall.shared / 4, rel=0.05)

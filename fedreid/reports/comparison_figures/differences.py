@@ -31,19 +31,24 @@ def figures(field: Field, contrasts: Sequence[Contrast], reference: str) -> Iter
               or (each.scope == "personalized" and each.metric == "mAP")]  # fmt: skip
     chosen = [each for each in chosen if each.difference is not None]
     for scope in WHERE:
-        by_dataset: dict[str, list[Contrast]] = {}
-        for each in chosen:
-            if each.scope == scope:
-                by_dataset.setdefault(each.dataset, []).append(each)
-        mean = by_dataset.pop(MEANS[scope], [])
-        if len(by_dataset) > MOST_SETS and mean:
-            yield _together(field, scope, mean, [by_dataset[name] for name in mean[0].sets], reference)
-            by_dataset = {name: group for name, group in by_dataset.items() if name not in mean[0].sets}
+        mean, by_dataset = _sorted_out([each for each in chosen if each.scope == scope])
+        if mean and len(by_dataset) > MOST_SETS:
+            parts = [by_dataset.pop(name) for name in mean[0].sets if name in by_dataset]
+            yield _together(field, scope, mean, parts, reference)
         elif mean:
             by_dataset = {MEANS[scope]: mean, **by_dataset}
         for dataset, group in by_dataset.items():
             name = f"differences-{scope}" + f"-{dataset}" * (len(by_dataset) > 1)
             yield _one(field, scope, dataset if len(by_dataset) > 1 else "", group, reference, name)
+
+
+def _sorted_out(found: Sequence[Contrast]) -> tuple[list[Contrast], dict[str, list[Contrast]]]:
+    """The mean over several sets, where there is one, and the single ones."""
+    by_dataset: dict[str, list[Contrast]] = {}
+    for each in found:
+        if not each.sets:
+            by_dataset.setdefault(each.dataset, []).append(each)
+    return [each for each in found if each.sets], by_dataset
 
 
 def _one(field: Field, scope: str, dataset: str, found: Sequence[Contrast], reference: str, name: str) -> Drawing:
@@ -118,8 +123,8 @@ def _together(
     finish(axes, f"{scope} {metric}: {_to(looks[reference])} (points)")
     whose = "each test set" if scope == "generic" else "the clients of each dataset"
     caption = (
-        f"Difference to {reference} on {WHERE[scope]}, mean over {len(sets)} sets; thin strokes below: {whose}. "
-        f"{_how(ordered)}"
+        f"Difference to {reference} on {WHERE[scope]}, mean over {len(mean[0].sets)} sets; thin strokes below: "
+        f"{whose}. {_how(ordered)}"
     )
     title = f"{scope.capitalize()} {metric} against {reference}: {MEANS[scope]}"
     return Drawing(f"differences-{scope}", "differences", title, caption, figure)

@@ -123,7 +123,9 @@ def _names(axes: Axes, panel: Panel, lines: Sequence[Segment]) -> None:
     front = pareto(panel.priced)
     named = [index for index, each in enumerate(panel.priced) if not each.look.is_muted or index in front]
     spots = [_spot(panel.priced[index], panel.reach) for index in named]
-    others = [(each.cost, each.quality) for index, each in enumerate(panel.priced) if index not in named]
+    others = [
+        (each.cost, panel.reach.place(each.quality)) for index, each in enumerate(panel.priced) if index not in named
+    ]
     label_points(axes, spots, others, lines)
 
 

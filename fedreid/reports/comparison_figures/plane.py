@@ -90,10 +90,11 @@ def _centre(subject: Subject) -> tuple[float, float]:
 
 
 def _bars(subject: Subject, sides: Sides) -> list[Segment]:
-    """From the lowest to the highest seed, in both directions; none at the edge."""
+    """From the lowest to the highest seed, in both directions, as far as the axes reach; none at the edge."""
     if any(_ways(subject, sides)):
         return []
-    (left, right), (low, high), (x, y) = _range(subject, "generic"), _range(subject, "personalized"), _centre(subject)
+    ends = [[side.place(value) for value in _range(subject, scope)] for side, scope in zip(sides, SCOPES, strict=True)]
+    (left, right), (low, high), (x, y) = *ends, _centre(subject)
     return [(left, y, right, y), (x, low, x, high)]
 
 

@@ -117,8 +117,9 @@ def _of_run(run: FinishedRun) -> dict[str, float]:
     whole, each = rows[rows["client"] < 0], rows[rows["client"] >= 0]
     sums = each.groupby("metric", observed=True)["value"].agg(["sum", "mean"])
     system = run.scenario.system
-    found |= {"late": 0.0} if system.deadline_seconds else {}
-    found |= {"dropped": 0.0} if system.dropout else {}
+    if run.scenario.method.name != "centralised":  # the images are in one place: nobody can be late
+        found |= {"late": 0.0} if system.deadline_seconds else {}
+        found |= {"dropped": 0.0} if system.dropout else {}
     for name, (metric, how) in COUNTED.items():
         if metric in sums.index:
             found[name] = float(sums.loc[metric, how])  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ from fedreid.reports.table_files import slug
 
 MOST_SETS = 2  # test sets; a run's own report has all of them
 MOST_QUERIES = 4
-FEWEST = 2  # queries in common; less is chance, since both chose their own
+FEWEST = 2  # queries in common; less is chance: runs of earlier versions chose theirs each for itself
 SHARED = (
     "Some of the queries that were drawn at random for both models, from the worst answered to the best (AP: average "
     "precision, mean of both); the two answers stand one below the other."

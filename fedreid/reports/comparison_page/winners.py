@@ -154,7 +154,7 @@ def _first(contrasts: Sequence[Contrast]) -> str:
 def _counting(by_dataset: dict[str, list[Contrast]], scope: str) -> dict[str, list[Contrast]]:
     """The mean over test sets instead of those that it is of, where there is one."""
     mean = MEANS[scope]
-    if mean not in by_dataset:
+    if mean not in by_dataset or not by_dataset[mean][0].sets:
         return by_dataset
     metric = by_dataset[mean][0].metric
     return {name: each for name, each in by_dataset.items() if name == mean or each[0].metric != metric}

@@ -64,3 +64,17 @@ def test_far_scores_of_the_front_keep_their_cost() -> None:
 
 def test_arrows() -> None:
     assert [arrow(0, 0), arrow(1, 1), arrow(0, -1), arrow(-1, 0)] == ["", " ↗", " ↓", " ←"]
+
+
+def test_a_bound_whose_seeds_differ_widely_does_not_stretch_the_plane() -> None:
+    """Its mean is among the federations, its seeds are far to both sides: the bar ends at the edge."""
+
+    def rows(seed: int) -> list[list[object]]:
+        score = (39.0, 59.0, 79.0)[seed]
+        return [*generic({1: score}), *own({1: [61.0, 61.0]})]  # type: ignore[list-item]
+
+    central = variant("Centralised", rows, settings=('method.name="centralised"',), seeds=3)  # type: ignore[arg-type]
+    drawing = drawn([priced("a", 57, 60, 2e9), priced("b", 60, 64, 4e9), central])["plane"]
+    (axes,) = drawing.figure.axes
+    low, high = axes.get_xlim()
+    assert high - low < 10

@@ -8,6 +8,7 @@ from dataclasses import astuple, dataclass, fields
 import numpy as np
 import pandas as pd
 
+from fedreid.comparison.families import MEANS
 from fedreid.comparison.statistics import NAN
 from fedreid.comparison.units import client_scores, has_lasting_clients
 from fedreid.comparison.variants import Variant
@@ -18,7 +19,7 @@ class Fairness:
     """One personalized metric over the clients of a variant.
 
     Attributes:
-        variant, dataset, metric: what is scored.
+        variant, dataset, metric: what is scored; `dataset` may be that of MEANS for the clients of several.
         n: number of seeds; clients: number of clients.
         spread: standard deviation over clients, the mean over seeds; nan with one client.
         worst_client: the client with the lowest mean over seeds, -1 where there is none; worst: that mean.
@@ -43,12 +44,18 @@ class Fairness:
 
 
 def fairness(variants: Sequence[Variant], metric: str = "mAP") -> list[Fairness]:
-    """How unequally the clients of each variant fare, by variant and dataset; none where no client has that score."""
+    """How unequally the clients of each variant fare, by variant and dataset; none where no client has that score.
+
+    Where there are several datasets, the clients of all of them come first.
+    """
     found = []
     for variant in variants:
         rows = pd.concat([run.final for run in variant.runs])
-        datasets = rows.loc[(rows["scope"] == "personalized") & (rows["metric"] == metric), "dataset"]
-        found += [_of(variant, dataset, metric) for dataset in sorted(datasets.unique())]
+        chosen = rows.loc[(rows["scope"] == "personalized") & (rows["metric"] == metric), "dataset"]
+        datasets, everybody = sorted(chosen.unique()), MEANS["personalized"]
+        if len(datasets) > 1 and everybody not in datasets:
+            found.append(_of(variant, everybody, datasets, metric))
+        found += [_of(variant, dataset, (dataset,), metric) for dataset in datasets]
     return found
 
 
@@ -58,14 +65,14 @@ def fairness_table(variants: Sequence[Variant], metric: str = "mAP") -> pd.DataF
     return pd.DataFrame([astuple(each) for each in fairness(variants, metric)], columns=columns)
 
 
-def _of(variant: Variant, dataset: str, metric: str) -> Fairness:
-    seeds = [client_scores(run, (dataset,), metric) for run in variant.runs]
+def _of(variant: Variant, name: str, datasets: Sequence[str], metric: str) -> Fairness:
+    seeds = [client_scores(run, datasets, metric) for run in variant.runs]
     seeds = [scores for scores in seeds if len(scores)]
     means = pd.concat(seeds, axis=1).mean(axis=1) if seeds else pd.Series(dtype=float)
     known = len(means) > 0
     return Fairness(
         variant=variant.name,
-        dataset=dataset,
+        dataset=name,
         metric=metric,
         n=len(seeds),
         clients=len(means),

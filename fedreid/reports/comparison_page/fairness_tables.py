@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fedreid.comparison.fairness import Fairness
+from fedreid.comparison.families import MEANS
 from fedreid.comparison.statistics import NAN, PairedDifference, paired
 from fedreid.comparison.variants import Variant
 from fedreid.reports.comparison_page.kinds import by_seed, kind_of, mean_of, seeds_told
@@ -35,7 +36,8 @@ def fairness_tables(variants: Sequence[Variant], found: Sequence[Fairness]) -> l
         if not lasting:
             note += " Each seed has clients of its own, so there is no one client that is worst in all of them."
         if max((each.clients for each in chosen), default=0) > 1:
-            title, name = f"Clients of {dataset}", f"fairness-{dataset}"
+            title = "All clients" if dataset == MEANS["personalized"] else f"Clients of {dataset}"
+            name = f"fairness-{dataset}"
             tables.append(Table(title, columns, tuple(rows), note, is_sortable=True, better=better, name=name))
     return tables
 

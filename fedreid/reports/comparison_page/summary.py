@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from fedreid.comparison.fairness import Fairness
+from fedreid.comparison.families import MEANS
 from fedreid.comparison.held_against import Comparison
 from fedreid.comparison.sentences import points, seeds
 from fedreid.comparison.statistics import PairedDifference
@@ -92,7 +93,7 @@ def _worst(found: Comparison, fairness: Sequence[Fairness]) -> list[str]:
         lasting = all(each.is_lasting for each in chosen)
         best = max(chosen, key=lambda each: each.worst if lasting else each.lowest)
         base = next((each for each in chosen if each.variant == found.reference), None)
-        where = f" of {dataset}" if len(datasets) > 1 else ""
+        where = f" of {dataset}" if len(datasets) > 1 and dataset != MEANS["personalized"] else ""
         text = f"The worst-off client{where} fares best with {best.variant}: {_lowest(best, lasting)}"
         if base is not None and base is not best:
             text += f", against {percent(base.worst if lasting else base.lowest)} % with {base.variant}"

@@ -64,6 +64,12 @@ class FinishedRun:
         return final_scores(self.metrics)
 
     @cached_property
+    def trained_clients(self) -> frozenset[int]:
+        """Clients whose own models were scored after the start."""
+        rows = self.metrics[(self.metrics["scope"] == "personalized") & (self.metrics["round"] > 0)]
+        return frozenset(rows["client"].unique().tolist())
+
+    @cached_property
     def scores(self) -> dict[tuple[str, str, str], float]:
         """Final scores by (scope, dataset, metric); personalized ones are means over clients."""
         return self.final.groupby(["scope", "dataset", "metric"], observed=True)["value"].mean().to_dict()  # type: ignore[return-value]

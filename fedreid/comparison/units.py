@@ -149,9 +149,7 @@ def _own_rows(run: FinishedRun, datasets: Sequence[str], metric: str) -> pd.Data
     rows = final[chosen].dropna(subset=["value"])
     if len(datasets) == 1:
         return rows
-    told = run.metrics[(run.metrics["scope"] == "personalized") & (run.metrics["metric"] == metric)]
-    trained = told.loc[told["round"] > 0, "client"].unique()
-    return rows[rows["client"].isin(trained)] if len(trained) else rows
+    return rows[rows["client"].isin(run.trained_clients)] if run.trained_clients else rows
 
 
 def has_lasting_clients(run: FinishedRun) -> bool:

@@ -30,7 +30,7 @@ def summary(run: RunFolder, findings: Findings) -> list[str]:
     if len(generic) >= MANY and (together := sentences(run, findings, start_name(run))):
         generic = [together]
     paragraphs = [[_what(run, findings)], *generic, paragraph(run, findings), _personalized(run, findings)]
-    return [" ".join(sentences).replace(" %", "\u00a0%") for sentences in paragraphs if sentences]
+    return [" ".join(sentences) for sentences in paragraphs if sentences]
 
 
 def status(run: RunFolder) -> str:

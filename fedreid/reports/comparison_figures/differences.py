@@ -33,7 +33,7 @@ def figures(field: Field, contrasts: Sequence[Contrast], reference: str) -> Iter
     for scope in WHERE:
         mean, by_dataset = _sorted_out([each for each in chosen if each.scope == scope])
         if mean and len(by_dataset) > MOST_SETS:
-            parts = [by_dataset.pop(name) for name in mean[0].sets if name in by_dataset]
+            parts = [by_dataset.pop(name) for name in mean[0].sets]
             yield _together(field, scope, mean, parts, reference)
         elif mean:
             by_dataset = {MEANS[scope]: mean, **by_dataset}

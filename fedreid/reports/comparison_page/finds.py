@@ -21,7 +21,7 @@ from fedreid.reports.table_files import slug
 
 MOST_SETS = 2  # test sets; a run's own report has all of them
 MOST_QUERIES = 4
-FEWEST = 2  # queries in common; less is chance: runs of earlier versions chose theirs each for itself
+FEWEST = 2  # queries in common; one is chance, where runs have no seed in common
 SHARED = (
     "Some of the queries that were drawn at random for both models, from the worst answered to the best (AP: average "
     "precision, mean of both); the two answers stand one below the other."
@@ -99,6 +99,6 @@ def _side_by_side(dataset: str, by_variant: Mapping[str, Examples]) -> list[Shel
 
 
 def _one_by_one(dataset: str, by_variant: Mapping[str, Examples]) -> list[Shelf]:
-    """Every other list of each: runs of earlier versions chose their queries each for itself."""
+    """Every other list of each: other queries are drawn with another seed."""
     kept = examples.shelves({f"{dataset}, {name}": each for name, each in by_variant.items()})
     return [replace(each, lists=each.lists[::2]) for each in kept]

@@ -35,8 +35,8 @@ def answers(found: Comparison, costs: Mapping[str, Costs], fairness: Sequence[Fa
         ("Who is worst off?", _worst(found, fairness)),
         ("How sure is that?", [_sure(found)]),
     ]
-    cleaned = [(question, [line.replace(" %", "\u00a0%") for line in lines if line]) for question, lines in told]
-    return [(question, lines) for question, lines in cleaned if lines]
+    known = [(question, [line for line in lines if line]) for question, lines in told]
+    return [(question, lines) for question, lines in known if lines]
 
 
 def _cost(found: Comparison, costs: Mapping[str, Costs], winner: str) -> str:

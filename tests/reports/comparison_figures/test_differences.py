@@ -126,9 +126,3 @@ def test_the_axis_has_no_room_for_a_long_reference() -> None:
     drawing = drawn(variants)["differences-generic"]
     assert drawing.figure.axes[0].get_xlabel() == "generic mAP: difference to the reference (points)"
     assert drawing.title == "Generic mAP against FedAvg as in all of our shops"
-
-
-def test_a_set_that_the_reference_lacks_has_no_stroke_in_the_figure_of_all() -> None:
-    sets = dict.fromkeys("abcd", 0.0)
-    found = drawn([many("base", sets), many("other", dict.fromkeys("abcde", 1.0))])
-    assert "differences-generic" in found

@@ -73,7 +73,7 @@ def test_the_mean_over_test_sets_stands_beside_that_over_all_clients(tmp_path: P
     assert [line.split(":")[0] for line in told] == ["All clients", "mall", "shop"]
     worst = dict(content_of(found).answers)["Who is worst off?"]
     assert worst == [
-        "The worst-off client fares best with FedProx: 42.0\u00a0% mAP (client 1, mean over 3 seeds), against "
-        "40.0\u00a0% with FedAvg; clients spread by 14.3 points (standard deviation)."
+        "The worst-off client fares best with FedProx: 42.0 % mAP (client 1, mean over 3 seeds), against "
+        "40.0 % with FedAvg; clients spread by 14.3 points (standard deviation)."
     ]
     assert [row["Worst client mAP"].split(" ")[0] for row in rows] == ["40.0", "42.0"]

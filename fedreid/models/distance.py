@@ -28,8 +28,6 @@ def relative_distance(arrays: Mapping[str, np.ndarray], start: Mapping[str, np.n
     Raises:
         ValueError: other names than those of `start`.
     """
-    if arrays.keys() != start.keys():
-        raise ValueError(f"arrays differ from those of the start: {sorted(arrays.keys() ^ start.keys())}")
     moved = length = 0.0
     for ours, theirs, left_out in _values(arrays, start):
         own, other = _sums_of_squares(ours, theirs, left_out)
@@ -49,6 +47,8 @@ def _values(
     if isinstance(arrays, FlatArrays) and isinstance(start, FlatArrays) and arrays.layout == start.layout:
         yield arrays.block, start.block, _not_weights(arrays.layout)
         return
+    if arrays.keys() != start.keys():
+        raise ValueError(f"arrays differ from those of the start: {sorted(arrays.keys() ^ start.keys())}")
     for name, array in arrays.items():
         if not name.endswith(STATISTICS):
             yield array.reshape(-1), start[name].reshape(-1), np.empty(0, np.int64)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,11 @@ ALIGNMENT = 16  # values: every tensor starts on a cache line, as if it had been
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each tensor lies in the block: names, shapes, strides and offsets (both in values), size of the block."""
+    """Where each tensor lies in the block: names, shapes, strides and offsets (both in values), size of the block.
+
+    What crosses between processes is one object again at the other end, however often it comes (`layout_of`): two of
+    them are compared for each client several times.
+    """
 
     names: tuple[str, ...]
     shapes: tuple[tuple[int, ...], ...]
@@ -32,6 +37,29 @@ class Layout:
     def values(self) -> int:
         """Values of all tensors, without the gaps between them."""
         return sum(math.prod(shape) for shape in self.shapes)
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.names, self.shapes, self.strides, self.offsets, self.size))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (layout_of, (self.names, self.shapes, self.strides, self.offsets, self.size))
+
+
+@lru_cache(maxsize=64)
+def layout_of(
+    names: tuple[str, ...],
+    shapes: tuple[tuple[int, ...], ...],
+    strides: tuple[tuple[int, ...], ...],
+    offsets: tuple[int, ...],
+    size: int,
+    /,
+) -> Layout:
+    """The layout of these values; the same object each time."""
+    return Layout(names, shapes, strides, offsets, size)
 
 
 class FlatArrays(Mapping[str, np.ndarray]):
@@ -85,12 +113,12 @@ def flattened(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     dense = {name: _dense(tensor.detach()) for name, tensor in tensors.items()}
     sizes = [-(-tensor.numel() // ALIGNMENT) * ALIGNMENT for tensor in dense.values()]
     offsets = [sum(sizes[:number]) for number in range(len(sizes))]
-    layout = Layout(
-        names=tuple(dense),
-        shapes=tuple(tuple(tensor.shape) for tensor in dense.values()),
-        strides=tuple(tensor.stride() for tensor in dense.values()),
-        offsets=tuple(offsets),
-        size=sum(sizes),
+    layout = layout_of(
+        tuple(dense),
+        tuple(tuple(tensor.shape) for tensor in dense.values()),
+        tuple(tensor.stride() for tensor in dense.values()),
+        tuple(offsets),
+        sum(sizes),
     )
     ((dtype, device),) = kinds
     block = torch.zeros(layout.size, dtype=dtype, device=device)

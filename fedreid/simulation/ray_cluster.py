@@ -9,6 +9,9 @@ from typing import Any
 
 # Ray must not hide the GPUs of a worker that asks for none of them, and needs to be told before it starts.
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+# Answers of small clients travel in the reply to the call: fetching a megabyte from the object store instead wakes a
+# dozen of Ray's threads, each of which interrupts a client's training (a tenth of it, for clients of 15 ms).
+os.environ.setdefault("RAY_max_direct_call_object_size", str(4 << 20))
 
 import ray
 

@@ -29,8 +29,13 @@ def choose_device(runtime: RuntimeSettings) -> tuple[torch.device, bool]:
 def torch_threads(count: int) -> Iterator[None]:
     """A fixed number of threads: sums in another order would give other bits."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    _use_threads(count)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        _use_threads(before)
+
+
+def _use_threads(count: int) -> None:
+    if torch.get_num_threads() != count:  # telling torch takes longer than asking it, and small clients don't take long
+        torch.set_num_threads(count)

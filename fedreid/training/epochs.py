@@ -18,6 +18,7 @@ from fedreid.data.image_set import Images
 from fedreid.scenario.schema import AugmentSettings
 from fedreid.training.inputs import to_input
 from fedreid.training.objectives import Batch, Objective
+from fedreid.training.sgd import Sgd
 
 Batches = Callable[[np.random.Generator], list[np.ndarray]]  # rows of each step of an epoch
 Schedule = Callable[[int, int], float]  # (step, steps) -> factor on the learning rate
@@ -104,7 +105,7 @@ def train_epochs(
     device = torch.device(device)
     batches = batches or partial(shuffled_batches, len(images), batch_size)
     parameters = [*(model.parameters() if trained is None else trained), *objective.parameters()]
-    optimiser = torch.optim.SGD(parameters, learning_rate, momentum=momentum, weight_decay=weight_decay, fused=True)
+    optimiser = Sgd(parameters, learning_rate, momentum=momentum, weight_decay=weight_decay)
     model.train()
     step = seen = 0
     for epoch in range(epochs):
@@ -122,9 +123,8 @@ def train_epochs(
                 optimiser.zero_grad()  # the next client trains in the same resident model
                 raise TrainingDiverged(step + 1, value)
             if schedule is not None:
-                optimiser.param_groups[0]["lr"] = learning_rate * schedule(
-                    epoch * len(order) + number, epochs * len(order)
-                )
+                factor = schedule(epoch * len(order) + number, epochs * len(order))
+                optimiser.learning_rate = learning_rate * factor
             if on_gradient is not None:
                 on_gradient()
             optimiser.step()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import torch
 from torch import nn
 
-from fedreid.models.flat import ALIGNMENT, FlatArrays, FlatTensors, flattened
+from fedreid.models.flat import ALIGNMENT, FlatArrays, FlatTensors, Layout, flattened
 from fedreid.models.sharing import copy_arrays, load_tensors, shared_tensors
 
 
@@ -70,3 +72,16 @@ def test_tensors_of_several_types_stay_as_they_are():
     mixed = {"one": torch.ones(2), "two": torch.ones(2, dtype=torch.float64)}
     assert not isinstance(flattened(mixed), FlatTensors)
     assert flattened({}) == {}
+
+
+def layout_of_model(*names: str) -> Layout:
+    found = flattened({name: torch.zeros(2, 3) for name in names})
+    assert isinstance(found, FlatTensors)
+    return found.layout
+
+
+def test_a_layout_is_one_object_in_a_process_wherever_it_came_from():
+    layout, again = (layout_of_model("weight", "bias") for _ in range(2))
+    assert pickle.loads(pickle.dumps(layout)) is layout is again
+    assert layout_of_model("weight", "offset") != layout
+    assert hash(layout) == hash(Layout(layout.names, layout.shapes, layout.strides, layout.offsets, layout.size))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 
 import pytest
 from hypothesis import given
@@ -199,21 +198,6 @@ def test_markup_in_a_text_is_shown_as_it_is() -> None:
     terminal = Terminal()
     terminal.view.message("see [bold]this[/bold]")
     assert "see [bold]this[/bold]" in terminal.above()
-
-
-@pytest.mark.parametrize("kind", ["live", "plain"])
-def test_a_client_costs_next_to_nothing(kind: str) -> None:
-    console = Console(file=io.StringIO(), force_terminal=True)
-    progress = LiveProgress(console, auto_refresh=False) if kind == "live" else PlainProgress(io.StringIO())
-    progress.round_started(1, 1, range(1000))
-    best = float("inf")
-    for _ in range(5):
-        started = time.perf_counter()
-        for client in range(1000):
-            progress.client_done(client, 500, 1.0)
-        best = min(best, time.perf_counter() - started)
-    progress.close()
-    assert best / 1000 < 20e-6
 
 
 def test_the_base_shows_nothing_and_takes_every_call() -> None:

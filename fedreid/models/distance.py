@@ -16,6 +16,8 @@ from fedreid.models.flat import FlatArrays, Layout
 from fedreid.models.sharing import STATISTICS
 
 BLOCK = 1 << 15  # values at once: both differences and weights stay in the processor's cache
+NONE = np.empty(0, np.int64)
+SQUARED_LENGTH = "squared length"
 DIGITS = 6  # those that are kept: the order in which a sum is formed, and so an engine, changes later ones only
 
 
@@ -28,10 +30,8 @@ def relative_distance(arrays: Mapping[str, np.ndarray], start: Mapping[str, np.n
     Raises:
         ValueError: other names than those of `start`.
     """
-    moved = length = 0.0
-    for ours, theirs, left_out in _values(arrays, start):
-        own, other = _sums_of_squares(ours, theirs, left_out)
-        moved, length = moved + own, length + other
+    moved = sum(_sum_of_squares(*pair) for pair in _pairs(arrays, start))
+    length = _squared_length(start)
     return rounded(100 * math.sqrt(moved / length)) if length > 0 else math.nan
 
 
@@ -40,18 +40,28 @@ def rounded(value: float) -> float:
     return float(f"{value:.{DIGITS}g}")
 
 
-def _values(
+def _pairs(
     arrays: Mapping[str, np.ndarray], start: Mapping[str, np.ndarray]
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Pairs of (n,) values, and places that don't count: the whole block at once where there is one."""
     if isinstance(arrays, FlatArrays) and isinstance(start, FlatArrays) and arrays.layout == start.layout:
-        yield arrays.block, start.block, _not_weights(arrays.layout)
+        yield arrays.block, _not_weights(arrays.layout), start.block
         return
     if arrays.keys() != start.keys():
         raise ValueError(f"arrays differ from those of the start: {sorted(arrays.keys() ^ start.keys())}")
     for name, array in arrays.items():
         if not name.endswith(STATISTICS):
-            yield array.reshape(-1), start[name].reshape(-1), np.empty(0, np.int64)
+            yield array.reshape(-1), NONE, start[name].reshape(-1)
+
+
+def _squared_length(start: Mapping[str, np.ndarray]) -> float:
+    """Of all weights; worked out once for a block, from which all clients of a round start."""
+    if not isinstance(start, FlatArrays):
+        weights = (array for name, array in start.items() if not name.endswith(STATISTICS))
+        return sum(_sum_of_squares(array.reshape(-1), NONE) for array in weights)
+    if SQUARED_LENGTH not in start.kept:
+        start.kept[SQUARED_LENGTH] = _sum_of_squares(start.block, _not_weights(start.layout))
+    return start.kept[SQUARED_LENGTH]
 
 
 @lru_cache(maxsize=32)
@@ -63,19 +73,18 @@ def _not_weights(layout: Layout) -> np.ndarray:
     return np.flatnonzero(~is_weight)
 
 
-def _sums_of_squares(ours: np.ndarray, theirs: np.ndarray, left_out: np.ndarray) -> tuple[float, float]:
-    """Of the differences, and of `theirs`."""
-    starts = range(0, len(ours), BLOCK)
-    cuts = np.searchsorted(left_out, [*starts, len(ours)])
-    scratch, moved, length = np.empty(min(BLOCK, len(ours))), 0.0, 0.0
+def _sum_of_squares(values: np.ndarray, left_out: np.ndarray, minus: np.ndarray | None = None) -> float:
+    """Of the values, or of what they are more than others."""
+    starts = range(0, len(values), BLOCK)
+    cuts = np.searchsorted(left_out, [*starts, len(values)])
+    scratch, total = np.empty(min(BLOCK, len(values))), 0.0
     for number, start in enumerate(starts):
         chosen = slice(start, start + BLOCK)
-        values = scratch[: len(ours[chosen])]
-        none = left_out[cuts[number] : cuts[number + 1]] - start
-        np.subtract(ours[chosen], theirs[chosen], out=values, dtype=np.float64)
-        values[none] = 0
-        moved += float(np.einsum("i,i->", values, values))
-        np.copyto(values, theirs[chosen])
-        values[none] = 0
-        length += float(np.einsum("i,i->", values, values))
-    return moved, length
+        some = scratch[: len(values[chosen])]
+        if minus is None:
+            np.copyto(some, values[chosen])
+        else:
+            np.subtract(values[chosen], minus[chosen], out=some, dtype=np.float64)
+        some[left_out[cuts[number] : cuts[number + 1]] - start] = 0
+        total += float(np.einsum("i,i->", some, some))
+    return total

@@ -72,6 +72,9 @@ class FlatArrays(Mapping[str, np.ndarray]):
 
     def __init__(self, layout: Layout, block: np.ndarray) -> None:
         self.layout, self.block = layout, block
+        self.kept: dict[
+            str, float
+        ] = {}  # what was worked out of the values, by name: a model that travels stays as it is
 
     @cached_property
     def views(self) -> dict[str, np.ndarray]:

@@ -1,9 +1,9 @@
-"""Stochastic gradient descent, bit for bit as `torch.optim.SGD(fused=True)` computes it, in a third of its time.
+"""Stochastic gradient descent, bit for bit as `torch.optim.SGD(fused=True)` computes it, for networks that are small.
 
-PyTorch's fused step makes a rearranged copy of every channels-last gradient, value by value, and then works on the
-original: that takes 0.35 of the 2.9 ms of a step of a network of 87,000 parameters (10 images of 32 x 32, one thread,
-torch 2.13). Here it is given the tensors in the order in which they lie in memory, for which no copy is made; and what
-`torch.optim` finds out about all parameters in each step is found out once.
+PyTorch's fused step makes a rearranged copy of every channels-last gradient and then works on the original. Here it is
+given the tensors in the order in which they lie in memory, for which no copy is made; and what `torch.optim` finds out
+about all parameters in each step is found out once. While a network of 87,000 parameters is trained (10 images of
+32 x 32 at a time, one thread, torch 2.13), a step then takes 0.1 ms instead of 0.4, beside 2.5 for the gradients.
 """
 
 from __future__ import annotations

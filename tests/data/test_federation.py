@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from pathlib import Path
 
 import numpy as np
@@ -285,35 +284,7 @@ def test_half_a_split_is_written_again(root: Path, tmp_path: Path) -> None:
     assert len(FederationData.prepare(scenario(root), tmp_path).train(0)) > 0
 
 
-# Image sets
-
-
-def test_a_batch_is_contiguous_and_in_the_order_asked_for() -> None:
-    caches = [
-        np.arange(4 * 12, dtype=np.uint8).reshape(4, 2, 2, 3),
-        np.arange(100, 136, dtype=np.uint8).reshape(3, 2, 2, 3),
-    ]
-    images = ImageSet(
-        caches, np.array([0, 1, 1, 0]), np.array([3, 0, 2, 1]), np.array([5, 5, 7, 2]), np.array([1, -1, 2, 3])
-    )
-    batch = images.batch(np.array([2, 0, 2]))
-    assert batch.flags["C_CONTIGUOUS"]
-    assert batch.dtype == np.uint8
-    assert (batch == np.stack([caches[1][2], caches[0][3], caches[1][2]])).all()
-    assert images.identities.tolist() == [5, BILLION + 5, BILLION + 7, 2]
-    assert images.labels.tolist() == [1, 2, 3, 0]
-    assert images.cameras.tolist() == [1, -1, 2, 3]
-    with pytest.raises(IndexError):
-        images.batch(np.array([4]))
-
-
-def test_an_empty_set_has_no_people() -> None:
-    none = np.zeros(0, dtype=np.int64)
-    images = ImageSet([np.zeros((1, 2, 2, 3), dtype=np.uint8)], none, none, none, none)
-    assert (len(images), images.num_identities, images.batch(none).shape) == (0, 0, (0, 2, 2, 3))
-
-
-def test_opening_a_thousand_clients_is_quick_and_lazy(tmp_path: Path) -> None:
+def test_opening_a_thousand_clients_reads_none_of_them(tmp_path: Path) -> None:
     many = {"site": table("site", people=10_000, cameras=5, images=1, test_people=0)}
     folder = tmp_path / "splits"
     folder.mkdir()
@@ -321,9 +292,7 @@ def test_opening_a_thousand_clients_is_quick_and_lazy(tmp_path: Path) -> None:
     index = {"clients": 1000, "datasets": ["site"] * 1000, "caches": {}, "summary": {}}
     (folder / "data.json").write_text(json.dumps(index))
     (folder / "client-999.csv").write_text("broken")
-    started = time.perf_counter()
     data = FederationData.open(tmp_path)
-    assert time.perf_counter() - started < 0.5
     assert data.num_clients == 1000
     with pytest.raises(UserError, match="client-999"):
         data.train(999)

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fedreid.models import distance
 from fedreid.models.distance import BLOCK, relative_distance
 from fedreid.models.flat import FlatArrays, flattened
 from fedreid.models.sharing import copy_arrays
@@ -68,6 +69,23 @@ def test_a_block_and_separate_arrays_give_the_same_bits_and_those_of_one_long_ve
     )
     expected = 100 * np.linalg.norm(long_now - long_start) / np.linalg.norm(long_start)
     assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_second_client_of_a_round_is_measured_as_the_first_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The start's length is worked out once for all of them."""
+    (first, start), (second, _) = both(0), both(1)
+    alone = relative_distance(second, FlatArrays(start.layout, start.block))
+    measured: list[bool] = []
+    inner = distance._sum_of_squares
+
+    def counted(*values: np.ndarray) -> float:
+        measured.append(len(values) == 2)  # without others to subtract: a length
+        return inner(*values)
+
+    monkeypatch.setattr(distance, "_sum_of_squares", counted)
+    assert relative_distance(first, start) != alone
+    assert relative_distance(second, start) == alone
+    assert sum(measured) == 1
 
 
 def test_what_lies_between_the_tensors_of_a_block_does_not_count() -> None:

@@ -18,7 +18,8 @@ class Sgd:
     """SGD with momentum and weight decay.
 
     Args:
-        parameters: leaves of one type on one device, without gaps in memory. One that has no gradient stays as it is.
+        parameters: leaves of one type on one device, without gaps in memory, whose memory stays theirs. One that has no
+            gradient is left as it is.
         learning_rate: may be set anew before each step.
 
     Raises:

@@ -16,8 +16,7 @@ from fedreid.models.flat import FlatArrays, Layout
 from fedreid.models.sharing import STATISTICS
 
 BLOCK = 1 << 15  # values at once: both differences and weights stay in the processor's cache
-NONE = np.empty(0, np.int64)
-SQUARED_LENGTH = "squared length"
+NOWHERE = np.empty(0, np.int64)
 DIGITS = 6  # those that are kept: the order in which a sum is formed, and so an engine, changes later ones only
 
 
@@ -51,17 +50,17 @@ def _pairs(
         raise ValueError(f"arrays differ from those of the start: {sorted(arrays.keys() ^ start.keys())}")
     for name, array in arrays.items():
         if not name.endswith(STATISTICS):
-            yield array.reshape(-1), NONE, start[name].reshape(-1)
+            yield array.reshape(-1), NOWHERE, start[name].reshape(-1)
 
 
 def _squared_length(start: Mapping[str, np.ndarray]) -> float:
     """Of all weights; worked out once for a block, from which all clients of a round start."""
     if not isinstance(start, FlatArrays):
         weights = (array for name, array in start.items() if not name.endswith(STATISTICS))
-        return sum(_sum_of_squares(array.reshape(-1), NONE) for array in weights)
-    if SQUARED_LENGTH not in start.kept:
-        start.kept[SQUARED_LENGTH] = _sum_of_squares(start.block, _not_weights(start.layout))
-    return start.kept[SQUARED_LENGTH]
+        return sum(_sum_of_squares(array.reshape(-1), NOWHERE) for array in weights)
+    if start.squared_length is None:
+        start.squared_length = _sum_of_squares(start.block, _not_weights(start.layout))
+    return start.squared_length
 
 
 @lru_cache(maxsize=32)

@@ -63,7 +63,7 @@ def layout_of(
 
 
 class FlatArrays(Mapping[str, np.ndarray]):
-    """Arrays by name, all of them views of one block.
+    """Arrays by name, all of them views of one block. A model that has been sent isn't changed any more.
 
     Args:
         layout: where they are.
@@ -72,9 +72,7 @@ class FlatArrays(Mapping[str, np.ndarray]):
 
     def __init__(self, layout: Layout, block: np.ndarray) -> None:
         self.layout, self.block = layout, block
-        self.kept: dict[
-            str, float
-        ] = {}  # what was worked out of the values, by name: a model that travels stays as it is
+        self.squared_length: float | None = None  # of the weights, once `models.distance` has worked it out
 
     @cached_property
     def views(self) -> dict[str, np.ndarray]:

@@ -34,7 +34,7 @@ class Sgd:
         self._values = [_in_memory_order(each.detach(), is_turned) for each, is_turned in self._parameters]
         if not all(values.is_contiguous() for values in self._values):
             raise ValueError("a parameter is neither contiguous nor channels last")
-        self._memory: list[Tensor | None] = [None] * len(self._values)
+        self._memory: dict[int, Tensor] = {}  # momentum, by place; from a parameter's first gradient on
 
     @torch.no_grad()
     def step(self) -> None:
@@ -45,16 +45,16 @@ class Sgd:
                 continue
             # The same order for all three: the fused step doesn't look at how a tensor lies in memory.
             gradient = _in_memory_order(parameter.grad, is_turned).contiguous()
-            buffer = self._memory[place]
-            if buffer is None:
-                buffer = self._memory[place] = torch.zeros_like(gradient)
             values.append(self._values[place])
             gradients.append(gradient)
-            memory.append(buffer)
+            if self.momentum:
+                if place not in self._memory:
+                    self._memory[place] = torch.zeros_like(gradient)
+                memory.append(self._memory[place])
         torch._fused_sgd_(  # what torch.optim.SGD(fused=True) ends in, without its grouping by device and type
             values,
             gradients,
-            memory if self.momentum else [],
+            memory,
             weight_decay=self.weight_decay,
             momentum=self.momentum,
             lr=self.learning_rate,

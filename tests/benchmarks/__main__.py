@@ -1,6 +1,7 @@
 """All benchmarks, one after another."""
 
 from tests.benchmarks import (
+    allocators,
     dataset_cache,
     engines,
     fedfr_round,
@@ -17,7 +18,7 @@ from tests.benchmarks import (
 )
 
 for module in (
-    ranking, verification, hard_negatives, fedfr_round, round_trip, server_memory, engines, synthetic_difficulty,
-    dataset_cache, pruning_costs, pruned_aggregation, pruned_training, reports,
+    ranking, verification, hard_negatives, fedfr_round, round_trip, server_memory, engines, allocators,
+    synthetic_difficulty, dataset_cache, pruning_costs, pruned_aggregation, pruned_training, reports,
 ):  # fmt: skip
     module.main()

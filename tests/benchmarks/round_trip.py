@@ -25,6 +25,7 @@ from flwr.serverapp import Grid, ServerApp
 from fedreid import wire
 from tests.benchmarks.tools import say, table, write_result
 
+STOCK_ENVIRONMENT = dict(os.environ)  # before our engine tells Ray how to start: stock Flower starts it otherwise
 CLIENTS, WORKERS, ROUNDS, ARRAYS, VALUES = 40, 2, 3, 25, 1_000_000  # 25 arrays of a million float32: 100 MB
 
 app = ClientApp()
@@ -87,8 +88,9 @@ def ours() -> list[float]:
 def stock() -> list[float]:
     """Flower's simulation engine and its FedAvg; in a process of its own, since both want to start Ray."""
     output = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.round_trip", "--stock"], check=True, capture_output=True, text=True
-    ).stdout
+        [sys.executable, "-m", "tests.benchmarks.round_trip", "--stock"],
+        check=True, capture_output=True, text=True, env=STOCK_ENVIRONMENT,
+    ).stdout  # fmt: skip
     return json.loads(output.strip().splitlines()[-1])
 
 

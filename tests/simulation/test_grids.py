@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from server.strategies.fedface import FedFace
 from tests.simulation.toy import app
 
 CLIENTS = 7
+JEMALLOC = Path(ray.__file__).parent / "core" / "libjemalloc.so"
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +149,14 @@ def flat_arrays() -> FlatArrays:
     """One block, as real models are."""
     layout = Layout(names=("weight",), shapes=((2, 3),), strides=((3, 1),), offsets=(0,), size=16)
     return FlatArrays(layout, np.full(16, 6, np.float32))
+
+
+@pytest.mark.skipif(not JEMALLOC.exists(), reason="Ray brings jemalloc along on Linux alone")
+@pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="workers then have the user's own allocator")
+def test_workers_allocate_memory_with_jemalloc_and_keep_it(ray_grid: RayGrid) -> None:
+    for process in ray_grid.process_ids():
+        assert "libjemalloc" in Path(f"/proc/{process}/maps").read_text()
+        assert b"\0MALLOC_CONF=dirty_decay_ms:-1\0" in Path(f"/proc/{process}/environ").read_bytes()
 
 
 def test_a_node_without_the_data_is_named_with_the_folder(ray_grid: RayGrid) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from fedreid import run_folder
 from fedreid.comparison.run_plan import Step, summary_of
+from fedreid.simulation.allocator import with_jemalloc
 from fedreid.simulation.stopping import heeding_interrupts
 
 MODULE = "fedreid.cli"
@@ -33,6 +34,7 @@ class ChildRun:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=self._errors,
+                env=with_jemalloc(os.environ),
                 start_new_session=True,  # Ctrl-C of the terminal reaches the comparison alone, which passes it on
             )
 

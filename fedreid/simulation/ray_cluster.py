@@ -7,16 +7,16 @@ import os
 import socket
 from typing import Any
 
+from fedreid.simulation import allocator
+
 # Ray must not hide the GPUs of a worker that asks for none of them, and needs to be told before it starts.
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 # Answers of small clients travel in the reply to the call: fetching a megabyte from the object store instead wakes a
 # dozen of Ray's threads, each of which interrupts a client's training (a tenth of it, for clients of 15 ms).
 os.environ.setdefault("RAY_max_direct_call_object_size", str(4 << 20))
-# Workers allocate memory with the jemalloc that Ray brings along for its own processes on Linux (Ray leaves an
-# LD_PRELOAD of the user's alone), which is quicker than glibc for the many small tensors of a step; and they keep what
-# they freed: given back, it comes again page by page, which in large networks costs more than the quicker calls save.
+# Ray gives its own processes jemalloc, and workers only if told to; an LD_PRELOAD of the user's goes to them instead.
 os.environ.setdefault("RAY_LD_PRELOAD_ON_WORKERS", "1")
-os.environ.setdefault("MALLOC_CONF", "dirty_decay_ms:-1")
+os.environ.setdefault(allocator.SETTINGS, allocator.KEEPING)
 
 import ray
 

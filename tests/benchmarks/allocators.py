@@ -12,26 +12,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import ray
 import torch
 
 from fedreid.losses import cosface
 from fedreid.models import build_backbone
 from fedreid.scenario.schema import ModelSettings
+from fedreid.simulation.allocator import KEEPING, PRELOAD, SETTINGS, jemalloc
 from fedreid.training import to_input
 from fedreid.training.sgd import Sgd
 from tests.benchmarks.tools import peak_bytes, say, table, write_result
 
 TURNS, BATCHES, PEOPLE = 15, 4, 5
-JEMALLOC = {"LD_PRELOAD": str(Path(ray.__file__).parent / "core" / "libjemalloc.so")}
+JEMALLOC = {PRELOAD: str(jemalloc())}
 ALLOCATORS = {
     "glibc": {},
     "jemalloc as it comes": JEMALLOC,
-    "jemalloc that keeps what is freed": JEMALLOC | {"MALLOC_CONF": "dirty_decay_ms:-1"},
+    "jemalloc that keeps what is freed": JEMALLOC | {SETTINGS: KEEPING},
 }
 
 

@@ -36,6 +36,7 @@ def main() -> int:
         (out / "scenario.toml").write_text(tomli_w.dumps(scenario))
         (out / "splits").mkdir(exist_ok=True)
         (out / "splits" / "data.json").write_text("{}")
+        (out / "preloaded").write_text(os.environ.get("LD_PRELOAD", ""))
         sys.stdout.write(f"{command} {scenario['name']}\n")
         return act(scenario["name"], out, is_new, scenario["federation"]["rounds"])
 

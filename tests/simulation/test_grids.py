@@ -16,6 +16,7 @@ from fedreid.errors import UserError
 from fedreid.models.flat import FlatArrays, Layout
 from fedreid.progress import Progress
 from fedreid.scenario.method_schema import FedFaceSettings
+from fedreid.simulation.allocator import jemalloc
 from fedreid.simulation.grid import LocalGrid
 from fedreid.simulation.ray_grid import RayGrid
 from fedreid.simulation.serial import SerialGrid
@@ -24,7 +25,6 @@ from server.strategies.fedface import FedFace
 from tests.simulation.toy import app
 
 CLIENTS = 7
-JEMALLOC = Path(ray.__file__).parent / "core" / "libjemalloc.so"
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,7 @@ def flat_arrays() -> FlatArrays:
     return FlatArrays(layout, np.full(16, 6, np.float32))
 
 
-@pytest.mark.skipif(not JEMALLOC.exists(), reason="Ray brings jemalloc along on Linux alone")
+@pytest.mark.skipif(jemalloc() is None, reason="Ray brings jemalloc along on Linux alone")
 @pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="workers then have the user's own allocator")
 def test_workers_allocate_memory_with_jemalloc_and_keep_it(ray_grid: RayGrid) -> None:
     for process in ray_grid.process_ids():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from io import StringIO
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fedreid import run_folder
+from fedreid.simulation.allocator import with_jemalloc
 from fedreid.simulation.many_runs import Crew
 from fedreid.simulation.runs_view import RunsLines
 from tests.simulation.conftest import BASE, MakeSteps
@@ -24,6 +26,7 @@ def test_runs_are_made_with_their_settings_and_seen_from_outside(steps: MakeStep
     again = steps("A", "B", seeds=(3, 4))
     assert [step.state for step in again] == ["finished"] * 4
     assert (tmp_path / "logs" / f"{again[0].folder.name}.log").read_text() == "run A\n"
+    assert (again[0].folder / "preloaded").read_text() == with_jemalloc(os.environ).get("LD_PRELOAD", "")
     nothing_left = crew_of(again, tmp_path)
     assert (nothing_left.waiting, len(nothing_left.finished)) == ([], 4)
 

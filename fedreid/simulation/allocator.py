@@ -19,18 +19,23 @@ KEEPING = "dirty_decay_ms:-1"
 def with_jemalloc(environment: Mapping[str, str]) -> dict[str, str]:
     """An environment for a new process that trains.
 
-    It has nothing new in it where Ray brings no jemalloc along (not on Linux), or where the user preloads something.
+    It has nothing new in it where Ray brings no jemalloc along (not on Linux), or where the user says what to preload:
+    nothing at all, if LD_PRELOAD is there and empty, as Ray itself reads it.
     """
     library = jemalloc()
-    if library is None or environment.get(PRELOAD):
+    if library is None or PRELOAD in environment:
         return dict(environment)
     return {SETTINGS: KEEPING, **environment, PRELOAD: str(library)}
 
 
 def jemalloc() -> Path | None:
-    """The library that comes with Ray; found without importing Ray, which takes a second."""
+    """The library that comes with Ray, if a process can be told its path.
+
+    It is found without importing Ray, which takes a second.
+    """
     ray = importlib.util.find_spec("ray")
     if ray is None or ray.origin is None:
         return None
     library = Path(ray.origin).parent / "core" / "libjemalloc.so"
-    return library if library.exists() else None
+    is_tellable = not set(" :") & set(str(library))  # the loader splits LD_PRELOAD there
+    return library if is_tellable and library.exists() else None

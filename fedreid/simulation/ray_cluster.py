@@ -16,7 +16,8 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.setdefault("RAY_max_direct_call_object_size", str(4 << 20))
 # Ray gives its own processes jemalloc, and workers only if told to; an LD_PRELOAD of the user's goes to them instead.
 os.environ.setdefault("RAY_LD_PRELOAD_ON_WORKERS", "1")
-os.environ.setdefault(allocator.SETTINGS, allocator.KEEPING)
+if allocator.PRELOAD not in os.environ:
+    os.environ.setdefault(allocator.SETTINGS, allocator.KEEPING)  # for Ray's own few megabytes, too
 
 import ray
 

@@ -11,7 +11,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -107,7 +107,7 @@ def in_turns(place: int) -> dict[str, list[Turn]]:
     children = {
         name: subprocess.Popen(
             [sys.executable, "-m", "tests.benchmarks.allocators", str(place)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | extra,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(extra),
         )
         for name, extra in ALLOCATORS.items()
     }  # fmt: skip
@@ -122,6 +122,11 @@ def in_turns(place: int) -> dict[str, list[Turn]]:
     return turns
 
 
+def environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """This process's, with an allocator's settings in place of those that it may have (our Ray engine leaves some)."""
+    return {name: value for name, value in os.environ.items() if name not in (PRELOAD, SETTINGS)} | dict(extra)
+
+
 def ask(process: subprocess.Popen[str], question: str) -> str:
     """The next line that a process says."""
     assert process.stdin is not None
@@ -133,6 +138,9 @@ def ask(process: subprocess.Popen[str], question: str) -> str:
 
 def main() -> None:
     """Measure all and write the table."""
+    if jemalloc() is None:
+        say("allocators: left out, for Ray brings no jemalloc along here, or its path has a space or a colon in it")
+        return
     rows = []
     for place, network in enumerate(NETWORKS):
         turns = in_turns(place)
@@ -158,7 +166,8 @@ def main() -> None:
         [
             "One thread; processes that differ in the allocator alone, in turns.",
             f"Median of {TURNS} turns, and of their ratios to glibc's turn beside them, with quartiles.",
-            "Workers of the Ray engine have the third allocator of each network.",
+            "Workers of the Ray engine have the third allocator of each network. The second one is slow to settle: its",
+            "page faults go on for some seconds of work, and in large networks for ever.",
             "",
             *table(header, rows),
         ],

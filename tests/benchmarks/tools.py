@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from collections.abc import Iterable, Sequence
@@ -10,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
+
+from fedreid.simulation.room import peak_memory
 
 RESULTS = Path(__file__).parents[2] / "results" / "benchmarks"
 
@@ -54,7 +57,5 @@ def resident_bytes() -> int:
 
 
 def peak_bytes() -> int:
-    """Peak resident memory of this process so far."""
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """Peak resident memory of this process so far; `ru_maxrss` would start from that of the process it comes from."""
+    return peak_memory(os.getpid())

@@ -30,8 +30,21 @@ def test_freed_memory_is_kept_unless_the_user_says_otherwise() -> None:
     assert with_jemalloc({"MALLOC_CONF": "dirty_decay_ms:100"})["MALLOC_CONF"] == "dirty_decay_ms:100"
 
 
-def test_what_the_user_preloads_stays_alone() -> None:
-    assert with_jemalloc({"LD_PRELOAD": "/lib/tcmalloc.so"}) == {"LD_PRELOAD": "/lib/tcmalloc.so"}
+@pytest.mark.parametrize("own", ["/lib/tcmalloc.so", ""])
+def test_what_the_user_preloads_stays_alone(own: str) -> None:
+    assert with_jemalloc({"LD_PRELOAD": own}) == {"LD_PRELOAD": own}
+
+
+@pytest.mark.parametrize(("folder", "is_tellable"), [("projects", True), ("my projects", False), ("a:b", False)])
+def test_a_path_that_the_loader_would_split_is_not_told_to_it(
+    folder: str, is_tellable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = tmp_path / folder / "ray" / "core" / "libjemalloc.so"
+    library.parent.mkdir(parents=True)
+    library.touch()
+    ray = ModuleSpec("ray", None, origin=str(tmp_path / folder / "ray" / "__init__.py"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: ray)
+    assert jemalloc() == (library if is_tellable else None)
 
 
 @pytest.mark.parametrize("has_ray", [True, False])

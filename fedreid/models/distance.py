@@ -42,7 +42,7 @@ def rounded(value: float) -> float:
 def _pairs(
     arrays: Mapping[str, np.ndarray], start: Mapping[str, np.ndarray]
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Pairs of (n,) values, and places that don't count: the whole block at once where there is one."""
+    """(n,) values, places that don't count, and the start's values: the whole block at once where there is one."""
     if isinstance(arrays, FlatArrays) and isinstance(start, FlatArrays) and arrays.layout == start.layout:
         yield arrays.block, _not_weights(arrays.layout), start.block
         return

@@ -7,21 +7,24 @@ import os
 import socket
 from typing import Any
 
+from fedreid.errors import UserError
 from fedreid.simulation import allocator
 
-# Ray must not hide the GPUs of a worker that asks for none of them, and needs to be told before it starts.
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-# Answers of small clients travel in the reply to the call: fetching a megabyte from the object store instead wakes a
-# dozen of Ray's threads, each of which interrupts a client's training (a tenth of it, for clients of 15 ms).
-os.environ.setdefault("RAY_max_direct_call_object_size", str(4 << 20))
-# Ray gives its own processes jemalloc, and workers only if told to; an LD_PRELOAD of the user's goes to them instead.
-os.environ.setdefault("RAY_LD_PRELOAD_ON_WORKERS", "1")
-if allocator.PRELOAD not in os.environ:
-    os.environ.setdefault(allocator.SETTINGS, allocator.KEEPING)  # for Ray's own few megabytes, too
+# What Ray is told before it starts, unless the user has told it something else.
+TOLD = {
+    # Not to hide the GPUs of a worker that asks for none of them.
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Answers of small clients travel in the reply to the call: fetching a megabyte from the object store instead wakes
+    # a dozen of Ray's threads, each of which interrupts a client's training (a tenth of it, for clients of 15 ms).
+    "RAY_max_direct_call_object_size": str(4 << 20),
+    # Workers, too, get the jemalloc that Ray gives its own processes, or what the user preloads.
+    "RAY_LD_PRELOAD_ON_WORKERS": "1",
+    allocator.SETTINGS: allocator.KEEPING,
+}
+for name, value in TOLD.items():
+    os.environ.setdefault(name, value)
 
-import ray
-
-from fedreid.errors import UserError
+import ray  # noqa: E402  (it reads them from here on)
 
 
 def connect(address: str, cores: int) -> bool:

@@ -167,7 +167,7 @@ def main() -> None:
             "One thread; processes that differ in the allocator alone, in turns.",
             f"Median of {TURNS} turns, and of their ratios to glibc's turn beside them, with quartiles.",
             "Workers of the Ray engine have the third allocator of each network. The second one is slow to settle: its",
-            "page faults go on for some seconds of work, and in large networks for ever.",
+            "page faults go on for some seconds of work, and in the two large networks to the end.",
             "",
             *table(header, rows),
         ],

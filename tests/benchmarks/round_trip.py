@@ -25,8 +25,6 @@ from flwr.serverapp import Grid, ServerApp
 from fedreid import wire
 from tests.benchmarks.tools import say, table, write_result
 
-# What our engine tells Ray (fedreid/simulation/ray_cluster.py): stock Flower starts it without.
-OURS = ("RAY_max_direct_call_object_size", "RAY_LD_PRELOAD_ON_WORKERS", "MALLOC_CONF")
 CLIENTS, WORKERS, ROUNDS, ARRAYS, VALUES = 40, 2, 3, 25, 1_000_000  # 25 arrays of a million float32: 100 MB
 
 app = ClientApp()
@@ -88,7 +86,9 @@ def ours() -> list[float]:
 
 def stock() -> list[float]:
     """Flower's simulation engine and its FedAvg; in a process of its own, since both want to start Ray."""
-    environment = {name: value for name, value in os.environ.items() if name not in OURS}
+    from fedreid.simulation.ray_cluster import TOLD
+
+    environment = {name: value for name, value in os.environ.items() if name not in TOLD}
     output = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.round_trip", "--stock"],
         check=True, capture_output=True, text=True, env=environment,
